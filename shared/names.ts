@@ -1,0 +1,58 @@
+/**
+ * Every name that two programs must agree on, once: agent, validator and stack read them here.
+ * Imports nothing, so that the stack can read it while it is being synthesized.
+ */
+
+/** Object keys under this prefix belong to the validator: reports, parts, status. Always at the root of the bucket. */
+export const RESERVED_PREFIX = ".cback/";
+/** `.cback/reports/<prefix><run>.json`: one report for each run. */
+export const REPORTS_PREFIX = `${RESERVED_PREFIX}reports/`;
+/** `.cback/runs/<prefix><run>/part-00000.json`: one part for each shard of a run. */
+export const RUNS_PREFIX = `${RESERVED_PREFIX}runs/`;
+/** `.cback/status/<prefix>.json`, for a whole bucket `.cback/status.json`: the last verdicts for a prefix. */
+export const STATUS_PREFIX = `${RESERVED_PREFIX}status`;
+
+const QUEUE_NAME_PREFIX = "cback-validator-";
+
+/**
+ * The name of the queue that serves a bucket. Queue names take no dot, bucket names no underscore, so two buckets
+ * never share a queue. At most 79 characters, SQS allows 80.
+ */
+export function queueName(bucket: string): string {
+  return QUEUE_NAME_PREFIX + bucket.replaceAll(".", "_");
+}
+
+/** The name of the stack that serves a bucket. CloudFormation takes neither dots nor underscores. */
+export function stackName(bucket: string): string {
+  return `cback-${bucket.replaceAll(".", "-")}`;
+}
+
+/** Environment of the validator function, set by the stack. */
+export const VALIDATOR_ENV = {
+  /** The only bucket that the validator serves. */
+  bucket: "CBACK_BUCKET",
+  /** How often SQS delivers a message before it goes to the dead letters (an integer ≥ 2). */
+  maxReceiveCount: "CBACK_MAX_RECEIVE_COUNT",
+  /** Version of the package that the function was deployed from; agents read it for their diagnostics. */
+  packageVersion: "CBACK_PACKAGE_VERSION",
+  /** Contract version `major.minor` that the function serves; agents read it for their diagnostics. */
+  contractVersion: "CBACK_CONTRACT_VERSION",
+} as const;
+
+/** Environment of the agent, all optional. */
+export const AGENT_ENV = {
+  /** URL of the queue to send manifests to, where the naming rule does not hold. */
+  queueUrl: "CBACK_QUEUE_URL",
+  /** For tests only: most entries in a shard, so that a few files cross many shards. */
+  shardEntries: "CBACK_TEST_SHARD_ENTRIES",
+} as const;
+
+/** Outputs of the stack, as `cdk deploy` prints them. */
+export const STACK_OUTPUT = {
+  bucket: "BucketName",
+  bucketUrl: "BucketUrl",
+  queueUrl: "QueueUrl",
+  deadLetterQueueUrl: "DeadLetterQueueUrl",
+  hostPolicyArn: "HostPolicyArn",
+  validatorFunction: "ValidatorFunctionName",
+} as const;

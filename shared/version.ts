@@ -1,0 +1,17 @@
+/**
+ * The version of the contract between agent and validator, and who may read what.
+ *
+ * A reader serves its own major and the one before; it refuses a newer major and says which side to upgrade. A minor
+ * only adds optional fields. `test/shared/version.test.ts` pins a hash of the formats to this number.
+ */
+export const CONTRACT_VERSION = "1.0";
+
+const OWN_MAJOR = 1;
+const OLDEST_MAJOR = 1;
+
+/** Whether this side can read what a side of the given contract version wrote, and if not, which of the two is too old. */
+export function readable(version: string): "yes" | "writer-newer" | "writer-older" {
+  const major = Number(/^(\d+)\.\d+$/.exec(version)?.[1] ?? Number.NaN);
+  if (Number.isNaN(major) || major > OWN_MAJOR) return "writer-newer";
+  return major < OLDEST_MAJOR ? "writer-older" : "yes";
+}
