@@ -1,0 +1,42 @@
+/**
+ * Keeps everyone but the validator from writing under the reserved prefix, so that no host can forge its own pass.
+ * A denial in the bucket's policy holds whatever else a principal has been granted, administrators included.
+ */
+import { AnyPrincipal, Effect, type IRole, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { Bucket } from "aws-cdk-lib/aws-s3";
+import { RESERVED_PREFIX } from "#shared/names.ts";
+
+/**
+ * Everything that makes, changes or removes an object, a version of it or what is attached to it. Wildcards, because
+ * a denial should also cover what S3 learns later.
+ */
+export const OBJECT_WRITES = [
+  "s3:PutObject*",
+  "s3:DeleteObject*",
+  "s3:AbortMultipartUpload",
+  "s3:RestoreObject",
+  "s3:BypassGovernanceRetention",
+  "s3:ObjectOwnerOverrideToBucketOwner",
+  "s3:Replicate*",
+  "s3:UpdateObject*",
+];
+
+interface ReservedPrefix {
+  readonly bucket: Bucket;
+  /** The only one who may write there. */
+  readonly writer: IRole;
+}
+
+export function guardReservedPrefix({ bucket, writer }: ReservedPrefix): void {
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      sid: "OnlyTheValidatorWritesReports",
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: OBJECT_WRITES,
+      resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
+      // Not `NotPrincipal`, which would have to name every session of the role.
+      conditions: { ArnNotEquals: { "aws:PrincipalArn": writer.roleArn } },
+    }),
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * The second principal: a queue for manifests, the function that checks each against the bucket, and the role that
+ * lets it see the bucket's listing and write under the reserved prefix, and nothing else.
+ */
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from "aws-cdk-lib/aws-lambda";
+import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { Bucket } from "aws-cdk-lib/aws-s3";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { queueName, RESERVED_PREFIX, VALIDATOR_ENV } from "#shared/names.ts";
+import { CONTRACT_VERSION } from "#shared/version.ts";
+import packageJson from "../package.json" with { type: "json" };
+import { HANDLER, handlerCode } from "./bundle.ts";
+
+/** A shard of 20,000 entries takes a few seconds; a minute leaves room for a slow S3. */
+const TIMEOUT = Duration.seconds(60);
+/** Holds one shard's manifest and one page of the listing, many times over; its share of a CPU is what counts. */
+const MEMORY_MIB = 512;
+/** A message that fails this often goes to the dead letters. */
+const MAX_RECEIVE_COUNT = 5;
+/** AWS asks for six times the function's time-out, so that a throttled message is not given up early. */
+const VISIBILITY_TIMEOUT = Duration.seconds(6 * TIMEOUT.toSeconds());
+
+export interface ValidatorProps {
+  readonly bucket: Bucket;
+  /** The name itself, not a reference to it: the queue's name is made from it. */
+  readonly bucketName: string;
+}
+
+export class Validator extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly role: Role;
+  readonly handler: LambdaFunction;
+
+  constructor(scope: Construct, id: string, { bucket, bucketName }: ValidatorProps) {
+    super(scope, id);
+
+    // Without a name of its own: the queue's name already takes the 80 characters that SQS allows.
+    this.deadLetterQueue = new Queue(this, "DeadLetters", {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    this.queue = new Queue(this, "Queue", {
+      queueName: queueName(bucketName),
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(4),
+      visibilityTimeout: VISIBILITY_TIMEOUT,
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
+    });
+
+    const logGroup = new LogGroup(this, "Log", {
+      retention: RetentionDays.ONE_YEAR,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
+    // A role of our own: the one that CDK makes may write any log group of the account.
+    this.role = new Role(this, "Role", {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+      description: `Checks ${bucketName}: sees its listing, writes reports, never touches data`,
+    });
+    this.role.addToPolicy(
+      new PolicyStatement({ sid: "ListTheBucket", actions: ["s3:ListBucket"], resources: [bucket.bucketArn] }),
+    );
+    this.role.addToPolicy(
+      new PolicyStatement({
+        sid: "ReadAndWriteReports",
+        actions: ["s3:GetObject", "s3:PutObject"],
+        resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
+      }),
+    );
+    logGroup.grantWrite(this.role);
+
+    this.handler = new LambdaFunction(this, "Function", {
+      description: `cback-amazons3-sync ${packageJson.version}: checks ${bucketName} against manifests`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: handlerCode(),
+      handler: HANDLER,
+      role: this.role,
+      timeout: TIMEOUT,
+      memorySize: MEMORY_MIB,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      environment: {
+        [VALIDATOR_ENV.bucket]: bucket.bucketName,
+        [VALIDATOR_ENV.maxReceiveCount]: String(MAX_RECEIVE_COUNT),
+        [VALIDATOR_ENV.packageVersion]: packageJson.version,
+        [VALIDATOR_ENV.contractVersion]: CONTRACT_VERSION,
+      },
+    });
+    // One message is one shard is one invocation: fifty messages run on fifty functions at once.
+    this.handler.addEventSource(new SqsEventSource(this.queue, { batchSize: 1, reportBatchItemFailures: true }));
+  }
+}
