@@ -1,0 +1,82 @@
+/**
+ * A listing: the objects of one key range, page by page, each page checked before it is believed.
+ * Knows nothing of the SDK: agent and validator each bring the call that fetches a page.
+ */
+import type { ObjectEntry } from "#shared/entry.ts";
+import { compareKeys, isReserved, lastKeyBelow } from "#shared/key.ts";
+import { RESERVED_PREFIX } from "#shared/names.ts";
+import type { ShardRange } from "#shared/shard.ts";
+
+export interface PageRequest {
+  /** Only keys that begin with this. */
+  readonly keyPrefix: string;
+  /** Only keys after this one; undefined: from the first. Ignored by S3 when there is a token. */
+  readonly startAfter: string | undefined;
+  readonly token: string | undefined;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  readonly modifiedMs: number;
+}
+
+export interface Page {
+  readonly objects: readonly ListedObject[];
+  /** Whether more pages follow. */
+  readonly truncated: boolean;
+  readonly nextToken: string | undefined;
+}
+
+/** A page that contradicts itself, its request or the page before. What it leaves out may well be in the bucket. */
+export class ListingError extends Error {
+  override readonly name = "ListingError";
+  constructor(reason: string) {
+    super(`the listing is not trustworthy: ${reason}`);
+  }
+}
+
+/**
+ * Yields the objects of a range in key order, by their paths. At the level of a whole bucket the validator's own
+ * objects are jumped over, not paged through.
+ *
+ * @throws {ListingError} when a page is not to be believed; nothing may then be concluded from what is missing
+ */
+export async function* listRange(
+  fetchPage: (request: PageRequest) => Promise<Page>,
+  keyPrefix: string,
+  range: Pick<ShardRange, "after" | "through">,
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  const through = range.through === null ? undefined : keyPrefix + range.through;
+  let previous = range.after === null ? undefined : keyPrefix + range.after;
+  let startAfter = previous;
+  let token: string | undefined;
+  while (true) {
+    const page = await fetchPage({ keyPrefix, startAfter, token });
+    if (page.truncated && page.nextToken === undefined) throw new ListingError("it goes on but gives no token");
+    if (page.truncated && page.nextToken === token) throw new ListingError("it repeats its token");
+    let jump = false;
+    for (const object of page.objects) {
+      if (!object.key.startsWith(keyPrefix)) throw new ListingError("it shows a key outside the prefix");
+      if (previous !== undefined && compareKeys(previous, object.key) >= 0)
+        throw new ListingError("its keys do not ascend");
+      previous = object.key;
+      if (through !== undefined && compareKeys(object.key, through) > 0) return;
+      if (isReserved(object.key)) {
+        jump = true;
+        continue;
+      }
+      const { key, ...rest } = object;
+      yield { path: key.slice(keyPrefix.length), ...rest };
+    }
+    if (!page.truncated) return;
+    if (jump && previous !== undefined && isReserved(previous)) {
+      previous = lastKeyBelow(RESERVED_PREFIX);
+      startAfter = previous;
+      token = undefined;
+    } else {
+      token = page.nextToken;
+    }
+  }
+}

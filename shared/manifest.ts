@@ -1,0 +1,143 @@
+/**
+ * A manifest: what the agent says one shard of the bucket holds. Lines of JSON, in key order, compressed with zstd.
+ *
+ *   ["path",size in bytes,"etag"]   a file that is there
+ *   ["path"]                        a file that could not be read: unknown
+ *   ["path/"]                       a directory that could not be read: all below it is unknown
+ */
+import { createHash } from "node:crypto";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
+import { isReserved } from "#shared/key.ts";
+import { inRange, MAX_SHARD_ENTRIES, type ShardRange, type ShardScale } from "#shared/shard.ts";
+
+export interface EncodedManifest {
+  /** How many entries, unknown ones included. */
+  readonly count: number;
+  /** SHA-256 of the lines before compression, in lower-case hex. */
+  readonly digest: string;
+  /** The compressed lines in base64. */
+  readonly body: string;
+}
+
+/** A manifest that is damaged, or not one; the message says how. */
+export class ManifestError extends Error {
+  override readonly name = "ManifestError";
+}
+
+/** The most bytes a manifest's body may have, so that its whole message stays below 1,000,000; SQS takes 1 MiB. */
+export const MAX_BODY_BYTES = 960_000;
+/** The most bytes that a body may decompress to. 20,000 keys of 1,024 bytes are 22 MB; a bomb would be far more. */
+export const MAX_LINES_BYTES = 64 * 1024 * 1024;
+
+export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManifest {
+  const lines = Buffer.from(entries.map(lineOf).join(""), "utf8");
+  return {
+    count: entries.length,
+    digest: createHash("sha256").update(lines).digest("hex"),
+    body: zstdCompressSync(lines).toString("base64"),
+  };
+}
+
+function lineOf(entry: ManifestEntry): string {
+  return `${JSON.stringify(isUnknown(entry) ? [entry.path] : [entry.path, entry.sizeBytes, entry.etag])}\n`;
+}
+
+/**
+ * The entries of a manifest, after its digest, its count and each line were checked against the range that it is for.
+ * That they ascend is left to `march`, which checks it of every stream.
+ *
+ * @throws {ManifestError} when anything does not fit
+ */
+export function decodeManifest(
+  { count, digest, body }: EncodedManifest,
+  range: Pick<ShardRange, "after" | "through">,
+  keyPrefix: string,
+): ManifestEntry[] {
+  let lines: Buffer;
+  try {
+    lines = zstdDecompressSync(Buffer.from(body, "base64"), { maxOutputLength: MAX_LINES_BYTES });
+  } catch (cause) {
+    throw new ManifestError("the manifest cannot be decompressed", { cause });
+  }
+  if (createHash("sha256").update(lines).digest("hex") !== digest)
+    throw new ManifestError("the manifest does not have the digest that its message names");
+  const entries: ManifestEntry[] = [];
+  const text = lines.toString("utf8");
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf("\n", start);
+    if (end < 0) throw new ManifestError("the manifest's last line has no end");
+    entries.push(entryOf(text.slice(start, end), entries.length, range, keyPrefix));
+    start = end + 1;
+  }
+  if (entries.length !== count)
+    throw new ManifestError(`the manifest has ${entries.length} entries, its message says ${count}`);
+  return entries;
+}
+
+function entryOf(
+  line: string,
+  position: number,
+  range: Pick<ShardRange, "after" | "through">,
+  keyPrefix: string,
+): ManifestEntry {
+  const fault = (reason: string) => new ManifestError(`line ${position + 1} of the manifest ${reason}`);
+  let fields: unknown;
+  try {
+    fields = JSON.parse(line);
+  } catch (cause) {
+    throw new ManifestError(`line ${position + 1} of the manifest is not JSON`, { cause });
+  }
+  if (!Array.isArray(fields)) throw fault("is not an array");
+  const [path, sizeBytes, etag]: unknown[] = fields;
+  if (typeof path !== "string" || path === "" || !path.isWellFormed()) throw fault("has no path");
+  if (!inRange(range, path)) throw fault("lies outside the shard");
+  if (isReserved(keyPrefix + path)) throw fault("lies in the validator's own prefix");
+  if (fields.length === 1) return { path, unknown: true };
+  if (typeof sizeBytes !== "number" || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
+    throw fault("has no size in bytes");
+  if (typeof etag !== "string" || etag === "") throw fault("has no ETag");
+  return { path, sizeBytes, etag };
+}
+
+/** How many entries are weighed together: enough for the compression to show, few enough to stop near the limit. */
+const BLOCK_ENTRIES = 500;
+// An MD5 in hex costs 16 bytes when its digits are packed; zstd needs a little more to say where the text around it
+// comes from. Measured with random ETags (docs/measurements.md), rounded up.
+const ETAG_BYTES = 22;
+const BASE64_RATIO = 4 / 3;
+
+/**
+ * Keeps a shard within its number of entries and its message's size, before the ETags are known: each block of
+ * entries is compressed by itself, which never takes fewer bytes than its share of the whole.
+ */
+export class ManifestScale implements ShardScale<{ readonly path: string; readonly sizeBytes?: number }> {
+  readonly #maxEntries: number;
+  readonly #maxBodyBytes: number;
+  #entries = 0;
+  #block: string[] = [];
+  #blockBytes = 0;
+  #weighedBytes = 0;
+
+  constructor(maxEntries: number = MAX_SHARD_ENTRIES, maxBodyBytes: number = MAX_BODY_BYTES) {
+    this.#maxEntries = maxEntries;
+    this.#maxBodyBytes = maxBodyBytes;
+  }
+
+  fits(entry: { readonly path: string; readonly sizeBytes?: number }): boolean {
+    if (this.#entries >= this.#maxEntries) return false;
+    const line = `${JSON.stringify([entry.path, entry.sizeBytes ?? 0])}\n`;
+    // Until its block is weighed, an entry counts in full: the estimate is never too low.
+    const pendingBytes = this.#blockBytes + Buffer.byteLength(line) + (this.#block.length + 1) * ETAG_BYTES;
+    if ((this.#weighedBytes + pendingBytes) * BASE64_RATIO > this.#maxBodyBytes) return false;
+    this.#entries += 1;
+    this.#block.push(line);
+    this.#blockBytes += Buffer.byteLength(line);
+    if (this.#block.length === BLOCK_ENTRIES) {
+      this.#weighedBytes += zstdCompressSync(this.#block.join("")).length + BLOCK_ENTRIES * ETAG_BYTES;
+      this.#block = [];
+      this.#blockBytes = 0;
+    }
+    return true;
+  }
+}

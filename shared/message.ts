@@ -1,0 +1,121 @@
+/**
+ * A message: all that the validator needs to check one shard. The host writes nothing under `.cback/`.
+ *
+ * `version`, `run`, `bucket`, `prefix` and `shard` keep their names and meaning in every version to come, so that a
+ * validator can say in the report of a run that it is too old for it.
+ */
+import { type Static, Type } from "typebox";
+import { Value } from "typebox/value";
+import { ManifestError } from "#shared/manifest.ts";
+import { RUN_PATTERN } from "#shared/run-id.ts";
+import { keyPrefixFault } from "#shared/target.ts";
+import { CONTRACT_VERSION, readable } from "#shared/version.ts";
+
+export const ShardRangeSchema = Type.Object({
+  index: Type.Integer({ minimum: 0, maximum: 99_999, description: "0 for the first shard of the run" }),
+  after: Type.Union([Type.String(), Type.Null()], { description: "the shard's paths sort after this; null: no bound" }),
+  through: Type.Union([Type.String(), Type.Null()], { description: "and not after this; null: no bound" }),
+  last: Type.Boolean({ description: "whether this is the last shard, which alone has no upper bound" }),
+});
+
+export const SourceSchema = Type.Object(
+  {
+    host: Type.String({ maxLength: 255, description: "the host's own name for itself" }),
+    directory: Type.String({ maxLength: 16_384, description: "absolute path, what is not UTF-8 escaped" }),
+  },
+  { description: "where the files are, as the agent says" },
+);
+
+const HeaderSchema = Type.Object({
+  version: Type.String({ pattern: "^\\d{1,4}\\.\\d{1,4}$", description: "contract version of the writer" }),
+  run: Type.String({ pattern: RUN_PATTERN }),
+  bucket: Type.String(),
+  prefix: Type.String({ description: '"" for a whole bucket, otherwise ends in /' }),
+  shard: ShardRangeSchema,
+});
+
+export const MessageSchema = Type.Object(
+  {
+    ...HeaderSchema.properties,
+    extras: Type.Union([Type.Literal("mismatch"), Type.Literal("listed")], {
+      description: "whether unexpected objects are a mismatch (full sync) or only listed (upload only)",
+    }),
+    repairs: Type.Union([Type.String({ pattern: RUN_PATTERN }), Type.Null()], {
+      description: "the run whose findings this one repaired",
+    }),
+    source: SourceSchema,
+    agentVersion: Type.String({ maxLength: 64 }),
+    manifest: Type.Object({
+      count: Type.Integer({ minimum: 0, maximum: 20_000 }),
+      digest: Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256 of the uncompressed lines" }),
+      body: Type.String({ description: "lines of JSON, zstd, base64" }),
+    }),
+  },
+  { title: "Message: one shard of a run", $id: "message.schema.json" },
+);
+
+export type Message = Static<typeof MessageSchema>;
+/** The part of a message that every version can read. */
+export type MessageHeader = Static<typeof HeaderSchema>;
+
+/** A message that cannot be served, now or later. */
+export class MessageError extends Error {
+  override readonly name = "MessageError";
+  /** Undefined when not even the run can be told: then nobody can be answered. */
+  readonly header: MessageHeader | undefined;
+  constructor(reason: string, header?: MessageHeader, options?: ErrorOptions) {
+    super(reason, options);
+    this.header = header;
+  }
+}
+
+/** The largest message that SQS takes, in bytes (SQS developer guide, "Message quotas"). */
+export const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+export function encodeMessage(message: Omit<Message, "version">): string {
+  const text = JSON.stringify({ version: CONTRACT_VERSION, ...message });
+  if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES)
+    throw new ManifestError(`the message of shard ${message.shard.index} is larger than SQS takes`);
+  return text;
+}
+
+/**
+ * Reads a message.
+ *
+ * @throws {MessageError} when it is not one, or of a version that this side does not serve
+ */
+export function decodeMessage(text: string): Message {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new MessageError("the message is not JSON", undefined, { cause });
+  }
+  if (!Value.Check(HeaderSchema, value))
+    throw new MessageError(`the message has no header: ${firstFault(HeaderSchema, value)}`);
+  const header = {
+    version: value.version,
+    run: value.run,
+    bucket: value.bucket,
+    prefix: value.prefix,
+    shard: value.shard,
+  };
+  const prefixFault = keyPrefixFault(header.prefix);
+  if (prefixFault !== undefined) throw new MessageError(`the message's prefix is no prefix: ${prefixFault}`);
+  const fit = readable(header.version);
+  if (fit !== "yes")
+    throw new MessageError(
+      fit === "writer-newer"
+        ? `the agent speaks contract ${header.version}, this validator only ${CONTRACT_VERSION}: deploy the stack again, from the agent's version`
+        : `the agent speaks contract ${header.version}, which this validator (${CONTRACT_VERSION}) no longer serves: upgrade the agent`,
+      header,
+    );
+  if (!Value.Check(MessageSchema, value))
+    throw new MessageError(`the message does not follow the contract: ${firstFault(MessageSchema, value)}`, header);
+  return value;
+}
+
+function firstFault(schema: typeof HeaderSchema | typeof MessageSchema, value: unknown): string {
+  const [fault] = Value.Errors(schema, value);
+  return fault === undefined ? "unknown" : `${fault.instancePath || "/"} ${fault.message}`;
+}

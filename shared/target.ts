@@ -1,0 +1,66 @@
+/** What a run syncs to: a bucket, and the key prefix below which everything lies. Parsed from the user's S3 URL. */
+import { keyBytes } from "#shared/key.ts";
+import { RESERVED_PREFIX } from "#shared/names.ts";
+
+export interface Target {
+  readonly bucket: string;
+  /** "" for a whole bucket, otherwise it ends in "/": `s3://b/p` never reaches `p2/`. */
+  readonly keyPrefix: string;
+}
+
+/** A URL that cannot be a target; the message is the reason, as a phrase. */
+export class TargetError extends Error {
+  override readonly name = "TargetError";
+}
+
+/** The longest key prefix, in bytes: the names of reports and parts, which repeat it, must fit into a key. */
+export const MAX_KEY_PREFIX_BYTES = 900;
+
+/**
+ * Reads `s3://bucket`, `s3://bucket/`, `s3://bucket/prefix` or `s3://bucket/prefix/`.
+ *
+ * @throws {TargetError} when the URL is anything else
+ */
+export function parseTarget(url: string): Target {
+  if (!url.startsWith("s3://")) throw new TargetError("it does not begin with s3://");
+  const rest = url.slice("s3://".length);
+  const slash = rest.indexOf("/");
+  const bucket = slash < 0 ? rest : rest.slice(0, slash);
+  const prefix = slash < 0 ? "" : rest.slice(slash + 1);
+  const fault = bucketNameFault(bucket) ?? prefixFault(prefix);
+  if (fault !== undefined) throw new TargetError(fault);
+  return { bucket, keyPrefix: prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/` };
+}
+
+/** Why a key prefix cannot be one, or undefined. Also asked by the validator of every message. */
+export function keyPrefixFault(keyPrefix: string): string | undefined {
+  if (keyPrefix !== "" && !keyPrefix.endsWith("/")) return "the key prefix does not end in /";
+  return prefixFault(keyPrefix);
+}
+
+// Rules: S3 user guide, "General purpose buckets naming rules".
+function bucketNameFault(bucket: string): string | undefined {
+  if (bucket === "") return "it names no bucket";
+  if (bucket.endsWith("--x-s3"))
+    return `bucket [${bucket}] is a directory bucket (S3 Express One Zone), which lists its keys in no order; use a general purpose bucket`;
+  const invalid =
+    !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) ||
+    bucket.includes("..") ||
+    /^\d+\.\d+\.\d+\.\d+$/.test(bucket) ||
+    /^(xn--|sthree-|amzn-s3-demo-)/.test(bucket) ||
+    /(-s3alias|--ol-s3|\.mrap|--table-s3)$/.test(bucket);
+  return invalid
+    ? `[${bucket}] is no bucket name (3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at each end)`
+    : undefined;
+}
+
+function prefixFault(prefix: string): string | undefined {
+  if (prefix === "") return undefined;
+  if (!prefix.isWellFormed()) return "the prefix is not Unicode text";
+  const segments = (prefix.endsWith("/") ? prefix.slice(0, -1) : prefix).split("/");
+  if (segments.includes("")) return "the prefix has an empty segment (//)";
+  if (segments.includes("..") || segments.includes(".")) return "the prefix has a segment . or ..";
+  if (`${segments[0]}/` === RESERVED_PREFIX) return `${RESERVED_PREFIX} belongs to the validator`;
+  if (keyBytes(prefix) > MAX_KEY_PREFIX_BYTES) return `the prefix is longer than ${MAX_KEY_PREFIX_BYTES} bytes`;
+  return undefined;
+}
