@@ -1,0 +1,93 @@
+/**
+ * The standard AWS settings that lead a client to an engine, and the file that holds them for other clients. It knows
+ * names and values, not what they are for.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { RunningEngine } from "./engine-process.ts";
+
+export const REGION = "us-east-1";
+
+/** The engine's built-in administrator; throw-away, for it only exists on this machine. */
+export const ADMIN = { accessKeyId: "test", secretAccessKey: "test" };
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** What is in an engine's `env` file. */
+export interface EngineEnvironment {
+  readonly AWS_ENDPOINT_URL: string;
+  readonly NODE_EXTRA_CA_CERTS: string;
+  readonly AWS_CA_BUNDLE: string;
+  readonly AWS_REGION: string;
+  readonly AWS_DEFAULT_REGION: string;
+  readonly AWS_ACCESS_KEY_ID: string;
+  readonly AWS_SECRET_ACCESS_KEY: string;
+  readonly AWS_EC2_METADATA_DISABLED: string;
+  readonly CBACK_BUCKET_URL: string;
+  readonly LOCAL_ADMIN_ACCESS_KEY_ID: string;
+  readonly LOCAL_ADMIN_SECRET_ACCESS_KEY: string;
+}
+
+interface EngineSettings {
+  readonly engine: RunningEngine;
+  readonly authority: string;
+  readonly credentials: Credentials;
+  readonly bucket: string;
+}
+
+export function engineEnvironment({ engine, authority, credentials, bucket }: EngineSettings): EngineEnvironment {
+  return {
+    AWS_ENDPOINT_URL: engine.endpoint,
+    NODE_EXTRA_CA_CERTS: authority,
+    AWS_CA_BUNDLE: authority,
+    AWS_REGION: REGION,
+    // Some clients only know this name.
+    AWS_DEFAULT_REGION: REGION,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: "true",
+    CBACK_BUCKET_URL: `s3://${bucket}`,
+    LOCAL_ADMIN_ACCESS_KEY_ID: ADMIN.accessKeyId,
+    LOCAL_ADMIN_SECRET_ACCESS_KEY: ADMIN.secretAccessKey,
+  };
+}
+
+/**
+ * The user's environment without anything that would lead a client of AWS, or a certificate's check, elsewhere; then
+ * the given settings.
+ */
+export function cleanEnvironment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(AWS_|CDK_|CBACK_|NODE_|npm_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)/.test(name),
+  );
+  return { ...Object.fromEntries(own), ...settings };
+}
+
+/** Lines of `NAME=value` that a shell and `node --env-file` read alike. */
+export function writeEnvironment(path: string, environment: EngineEnvironment): void {
+  const lines = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}\n`);
+  const candidate = `${path}.new`;
+  writeFileSync(candidate, lines.join(""), { mode: 0o600 });
+  renameSync(candidate, path);
+}
+
+/** Single quotes mean the same to both readers; plain where nothing needs them. */
+function quoted(value: string): string {
+  return /^[\w./:@%+,=-]*$/.test(value) ? value : `'${value}'`;
+}
+
+export function readEnvironment(path: string): EngineEnvironment | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  const pairs = text.split("\n").flatMap((line) => {
+    const match = /^(\w+)=(?:'(.*)'|(.*))$/.exec(line);
+    return match ? [[match[1], match[2] ?? match[3]]] : [];
+  });
+  return Object.fromEntries(pairs);
+}
