@@ -1,0 +1,156 @@
+/**
+ * Reads argv as the predecessor's getopt did, strictly: bundled letters (`-bqd`), values attached or apart (`-lFILE`,
+ * `-l FILE`, `--logfile=FILE`, `--logfile FILE`), long names cut short where that is unambiguous, `--` ends the
+ * switches. Unlike there, switches may also stand after the arguments.
+ *
+ * The result is the same command line in its one canonical spelling, which citty reads without guessing: citty takes
+ * unknown switches and a missing value in silence. Knows the table of switches, not their meaning.
+ */
+import { COMMAND_NAME, type SwitchName, switchRows } from "./command.ts";
+import { Failure } from "./errors.ts";
+
+const ROWS = switchRows();
+
+/** Every accepted long spelling. */
+const SPELLINGS: ReadonlyMap<string, SwitchName> = new Map(
+  ROWS.flatMap(({ name }) => [camelCase(name), kebabCase(name)].map((spelling) => [spelling, name] as const)),
+);
+const LETTERS: ReadonlyMap<string, SwitchName> = new Map(
+  ROWS.flatMap(({ name, alias }) => (alias === undefined ? [] : [[alias, name] as const])),
+);
+const WITH_VALUE: ReadonlySet<SwitchName> = new Set(
+  ROWS.filter(({ type }) => type === "string").map(({ name }) => name),
+);
+
+/** `--name` or `--name=value` for each switch, then `--`, then the arguments. */
+export function canonicalArguments(argv: readonly string[]): string[] {
+  const switches: string[] = [];
+  const positionals: string[] = [];
+  const rest = [...argv];
+  for (let token = rest.shift(); token !== undefined; token = rest.shift()) {
+    if (token === "--") {
+      positionals.push(...rest.splice(0));
+    } else if (token.startsWith("--")) {
+      switches.push(longSwitch(token, rest));
+    } else if (token.startsWith("-") && token !== "-") {
+      switches.push(...letterSwitches(token, rest));
+    } else {
+      positionals.push(token);
+    }
+  }
+  return [...switches, "--", ...positionals];
+}
+
+function longSwitch(token: string, rest: string[]): string {
+  const equals = token.indexOf("=");
+  const given = equals < 0 ? token.slice(2) : token.slice(2, equals);
+  const name = findLongName(given);
+  if (!WITH_VALUE.has(name)) {
+    if (equals < 0) return `--${name}`;
+    throw wrongSwitch(`--${name}`, "it takes no value", `Use --${name} alone.`);
+  }
+  return `--${name}=${takeValue(`--${name}`, name, equals < 0 ? rest.shift() : token.slice(equals + 1))}`;
+}
+
+function letterSwitches(token: string, rest: string[]): string[] {
+  const switches: string[] = [];
+  const letters = [...token.slice(1)];
+  for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
+    const name = LETTERS.get(letter);
+    if (name === undefined) throw unknownLetter(letter, token);
+    if (WITH_VALUE.has(name)) {
+      const attached = letters.splice(0).join("");
+      switches.push(`--${name}=${takeValue(`-${letter}`, name, attached === "" ? rest.shift() : attached)}`);
+    } else {
+      switches.push(`--${name}`);
+    }
+  }
+  return switches;
+}
+
+function takeValue(shown: string, name: SwitchName, value: string | undefined): string {
+  if (value !== undefined && value !== "") return value;
+  const hint = ROWS.find((row) => row.name === name)?.valueHint ?? "VALUE";
+  const reason = value === undefined ? "its value is missing" : "its value is empty";
+  throw wrongSwitch(shown, reason, `It is used as ${shown} ${hint}.`);
+}
+
+/** The switch of a long name as given: an exact spelling, or the beginning of the spellings of just one switch. */
+function findLongName(given: string): SwitchName {
+  const exact = SPELLINGS.get(given);
+  if (exact !== undefined) return exact;
+  const matches = new Set(given === "" ? [] : startingWith(given));
+  const [only] = matches;
+  if (only === undefined) throw unknownName(given);
+  if (matches.size > 1) {
+    const candidates = [...matches].map((name) => `--${name}`).join(", ");
+    throw wrongSwitch(`--${given}`, "it is the beginning of several switches", `Write it in full: ${candidates}.`);
+  }
+  return only;
+}
+
+function startingWith(given: string): SwitchName[] {
+  return [...SPELLINGS].flatMap(([spelling, name]) => (spelling.startsWith(given) ? [name] : []));
+}
+
+function unknownName(given: string): Failure {
+  const near = nearestName(given);
+  return unknown(`--${given}`, near === undefined ? undefined : `--${near}`);
+}
+
+function unknownLetter(letter: string, token: string): Failure {
+  const shown = token === `-${letter}` ? token : `-${letter}] in [${token}`;
+  const word = token.slice(1).split("=", 1)[0] ?? "";
+  // A long name with one dash too few reads as a bundle of letters.
+  if (word.length > 3) {
+    const near = SPELLINGS.get(word) ?? startingWith(word)[0] ?? nearestName(word);
+    if (near !== undefined) return unknown(shown, `--${near}`);
+  }
+  const otherCase = letter === letter.toUpperCase() ? letter.toLowerCase() : letter.toUpperCase();
+  return unknown(shown, LETTERS.has(otherCase) ? `-${otherCase}` : undefined);
+}
+
+function unknown(shown: string, suggestion: string | undefined): Failure {
+  const question = suggestion === undefined ? "" : `Did you mean ${suggestion}? `;
+  return wrongSwitch(shown, "there is no such switch", `${question}All switches: ${COMMAND_NAME} --help`);
+}
+
+function wrongSwitch(subject: string, reason: string, hint: string): Failure {
+  return new Failure({ outcome: "arguments", operation: "use the switch", subject, reason, hint });
+}
+
+function nearestName(given: string): SwitchName | undefined {
+  const limit = Math.max(1, Math.floor(given.length / 3));
+  const [nearest] = [...SPELLINGS]
+    .map(([spelling, name]) => ({ name, distance: editDistance(given.toLowerCase(), spelling.toLowerCase()) }))
+    .toSorted((left, right) => left.distance - right.distance);
+  return nearest !== undefined && nearest.distance <= limit ? nearest.name : undefined;
+}
+
+/** Letters to insert, remove, replace or swap with their neighbour to get from one word to the other. */
+function editDistance(from: string, to: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
+      const swapped =
+        from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+          ? (beforePrevious[column - 2] ?? 0) + 1
+          : Number.POSITIVE_INFINITY;
+      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, replaced, swapped));
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/*
+ * The entry of the command. Its one job: say in one line that Node.js is too old, where it is, and else start the agent.
+ * Old versions must be able to parse this file, so it keeps to the syntax of ECMAScript 5 (a test holds it to that).
+ */
+"use strict";
+
+var NEEDED_MAJOR = 24;
+// The exit code "interpreter" of exit-code.ts, which old versions could not read.
+var EXIT_CODE_TOO_OLD = 1;
+
+var version = process.versions.node;
+
+if (parseInt(version, 10) < NEEDED_MAJOR) {
+  process.stderr.write(
+    "cback-amazons3-sync: Node.js " +
+      NEEDED_MAJOR +
+      " or newer is needed, but [" +
+      process.execPath +
+      "] is version " +
+      version +
+      ". Install Node.js " +
+      NEEDED_MAJOR +
+      " (https://nodejs.org) or put it first on PATH.\n",
+  );
+  process.exitCode = EXIT_CODE_TOO_OLD;
+} else {
+  require("./main.ts").main();
+}
