@@ -7,6 +7,9 @@ import { compareKeys, isReserved, lastKeyBelow } from "#shared/key.ts";
 import { RESERVED_PREFIX } from "#shared/names.ts";
 import type { ShardRange } from "#shared/shard.ts";
 
+/** How many pages in a row may be empty and yet say that more follow. S3 hardly does that; no loop is without end. */
+const MAX_EMPTY_PAGES = 1_000;
+
 export interface PageRequest {
   /** Only keys that begin with this. */
   readonly keyPrefix: string;
@@ -52,10 +55,13 @@ export async function* listRange(
   let previous = range.after === null ? undefined : keyPrefix + range.after;
   let startAfter = previous;
   let token: string | undefined;
+  let emptyPages = 0;
   while (true) {
     const page = await fetchPage({ keyPrefix, startAfter, token });
     if (page.truncated && page.nextToken === undefined) throw new ListingError("it goes on but gives no token");
     if (page.truncated && page.nextToken === token) throw new ListingError("it repeats its token");
+    emptyPages = page.objects.length === 0 ? emptyPages + 1 : 0;
+    if (emptyPages > MAX_EMPTY_PAGES) throw new ListingError("it goes on and on without a key");
     let jump = false;
     for (const object of page.objects) {
       if (!object.key.startsWith(keyPrefix)) throw new ListingError("it shows a key outside the prefix");

@@ -29,6 +29,11 @@ export class ManifestError extends Error {
 export const MAX_BODY_BYTES = 960_000;
 /** The most bytes that a body may decompress to. 20,000 keys of 1,024 bytes are 22 MB; a bomb would be far more. */
 export const MAX_LINES_BYTES = 64 * 1024 * 1024;
+/**
+ * The longest line: a key of 1,024 control characters takes 6 KiB of JSON. Longer ones are not even parsed, for a
+ * parser takes time and memory for each bracket that a line opens.
+ */
+const MAX_LINE_LENGTH = 16 * 1024;
 
 export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManifest {
   const lines = Buffer.from(entries.map(lineOf).join(""), "utf8");
@@ -42,6 +47,9 @@ export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManife
 function lineOf(entry: ManifestEntry): string {
   return `${JSON.stringify(isUnknown(entry) ? [entry.path] : [entry.path, entry.sizeBytes, entry.etag])}\n`;
 }
+
+// Decoded leniently, bytes that are no text would become a path that nobody sent.
+const linesDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The entries of a manifest, after its digest, its count and each line were checked against the range that it is for.
@@ -62,11 +70,20 @@ export function decodeManifest(
   }
   if (createHash("sha256").update(lines).digest("hex") !== digest)
     throw new ManifestError("the manifest does not have the digest that its message names");
+  let text: string;
+  try {
+    text = linesDecoder.decode(lines);
+  } catch (cause) {
+    throw new ManifestError("the manifest is not UTF-8", { cause });
+  }
   const entries: ManifestEntry[] = [];
-  const text = lines.toString("utf8");
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf("\n", start);
     if (end < 0) throw new ManifestError("the manifest's last line has no end");
+    if (entries.length === count)
+      throw new ManifestError(`the manifest has more than the ${count} entries of its message`);
+    if (end - start > MAX_LINE_LENGTH)
+      throw new ManifestError(`line ${entries.length + 1} of the manifest is too long`);
     entries.push(entryOf(text.slice(start, end), entries.length, range, keyPrefix));
     start = end + 1;
   }

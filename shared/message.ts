@@ -9,7 +9,7 @@ import { Value } from "typebox/value";
 import { ManifestError } from "#shared/manifest.ts";
 import { RUN_PATTERN } from "#shared/run-id.ts";
 import { keyPrefixFault } from "#shared/target.ts";
-import { CONTRACT_VERSION, readable } from "#shared/version.ts";
+import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
 export const ShardRangeSchema = Type.Object({
   index: Type.Integer({ minimum: 0, maximum: 99_999, description: "0 for the first shard of the run" }),
@@ -27,7 +27,7 @@ export const SourceSchema = Type.Object(
 );
 
 const HeaderSchema = Type.Object({
-  version: Type.String({ pattern: "^\\d{1,4}\\.\\d{1,4}$", description: "contract version of the writer" }),
+  version: Type.String({ pattern: VERSION_PATTERN, description: "contract version of the writer" }),
   run: Type.String({ pattern: RUN_PATTERN }),
   bucket: Type.String(),
   prefix: Type.String({ description: '"" for a whole bucket, otherwise ends in /' }),

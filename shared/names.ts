@@ -22,9 +22,12 @@ export function queueName(bucket: string): string {
   return QUEUE_NAME_PREFIX + bucket.replaceAll(".", "_");
 }
 
-/** The name of the stack that serves a bucket. CloudFormation takes neither dots nor underscores. */
+/**
+ * The name of the stack that serves a bucket. CloudFormation takes neither dots nor underscores; bucket names have no
+ * capitals, so an upper-case D for a dot keeps `a.b` and `a-b` apart: deploying one must never replace the other.
+ */
 export function stackName(bucket: string): string {
-  return `cback-${bucket.replaceAll(".", "-")}`;
+  return `cback-${bucket.replaceAll(".", "D")}`;
 }
 
 /** Environment of the validator function, set by the stack. */

@@ -10,8 +10,10 @@ import { ShardRangeSchema, SourceSchema } from "#shared/message.ts";
 import { REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
 import { RUN_PATTERN } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
-import { CONTRACT_VERSION, readable } from "#shared/version.ts";
+import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
+const Version = Type.String({ pattern: VERSION_PATTERN, description: "contract version of the validator" });
+const VersionedSchema = Type.Object({ version: Version });
 const Count = Type.Integer({ minimum: 0 });
 const Digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const Time = Type.String({ description: "UTC, ISO 8601" });
@@ -49,7 +51,7 @@ const TotalsSchema = Type.Object({
 
 export const PartSchema = Type.Object(
   {
-    version: Type.String(),
+    version: Version,
     run: Type.String({ pattern: RUN_PATTERN }),
     bucket: Type.String(),
     prefix: Type.String(),
@@ -73,7 +75,7 @@ export const PartSchema = Type.Object(
 
 export const ReportSchema = Type.Object(
   {
-    version: Type.String({ description: "contract version of the validator" }),
+    version: Version,
     run: Type.String({ pattern: RUN_PATTERN }),
     bucket: Type.String(),
     prefix: Type.String(),
@@ -110,7 +112,7 @@ const RunNoteSchema = Type.Object({
 
 export const StatusSchema = Type.Object(
   {
-    version: Type.String(),
+    version: Version,
     bucket: Type.String(),
     prefix: Type.String(),
     latest: RunNoteSchema,
@@ -316,14 +318,17 @@ function parse(text: string, what: string): unknown {
   } catch (cause) {
     throw new ReportError(`the ${what} is not JSON`, false, { cause });
   }
-  const version = typeof value === "object" && value !== null && "version" in value ? String(value.version) : "";
-  const fit = readable(version);
+  if (!Value.Check(VersionedSchema, value)) throw new ReportError(`the ${what} names no contract version`);
+  const fit = readable(value.version);
   if (fit === "writer-newer")
     throw new ReportError(
-      `the ${what} is of contract ${version}, this side reads ${CONTRACT_VERSION}: upgrade it`,
+      `the ${what} is of contract ${value.version}, this side reads only ${CONTRACT_VERSION}: upgrade this side`,
       true,
     );
   if (fit === "writer-older")
-    throw new ReportError(`the ${what} is of contract ${version}, older than ${CONTRACT_VERSION} reads`, true);
+    throw new ReportError(
+      `the ${what} is of contract ${value.version}, which this side (${CONTRACT_VERSION}) no longer reads: upgrade the side that wrote it`,
+      true,
+    );
   return value;
 }

@@ -1,6 +1,7 @@
 /** What a run syncs to: a bucket, and the key prefix below which everything lies. Parsed from the user's S3 URL. */
 import { keyBytes } from "#shared/key.ts";
 import { RESERVED_PREFIX } from "#shared/names.ts";
+import { RUN_PATTERN } from "#shared/run-id.ts";
 
 export interface Target {
   readonly bucket: string;
@@ -13,7 +14,7 @@ export class TargetError extends Error {
   override readonly name = "TargetError";
 }
 
-/** The longest key prefix, in bytes: the names of reports and parts, which repeat it, must fit into a key. */
+/** The longest key prefix, in bytes, its last "/" included: the names of reports and parts, which repeat it, must fit into a key. */
 export const MAX_KEY_PREFIX_BYTES = 900;
 
 /**
@@ -27,16 +28,28 @@ export function parseTarget(url: string): Target {
   const slash = rest.indexOf("/");
   const bucket = slash < 0 ? rest : rest.slice(0, slash);
   const prefix = slash < 0 ? "" : rest.slice(slash + 1);
-  const fault = bucketNameFault(bucket) ?? prefixFault(prefix);
+  const keyPrefix = prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
+  const fault = bucketNameFault(bucket) ?? keyPrefixFault(keyPrefix);
   if (fault !== undefined) throw new TargetError(fault);
-  return { bucket, keyPrefix: prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/` };
+  return { bucket, keyPrefix };
 }
 
 /** Why a key prefix cannot be one, or undefined. Also asked by the validator of every message. */
 export function keyPrefixFault(keyPrefix: string): string | undefined {
-  if (keyPrefix !== "" && !keyPrefix.endsWith("/")) return "the key prefix does not end in /";
-  return prefixFault(keyPrefix);
+  if (keyPrefix === "") return undefined;
+  if (!keyPrefix.endsWith("/")) return "the prefix does not end in /";
+  if (!keyPrefix.isWellFormed()) return "the prefix is not Unicode text";
+  const segments = keyPrefix.slice(0, -1).split("/");
+  if (segments.includes("")) return "the prefix has an empty segment (//)";
+  if (segments.includes("..") || segments.includes(".")) return "the prefix has a segment . or ..";
+  if (`${segments[0]}/` === RESERVED_PREFIX) return `${RESERVED_PREFIX} belongs to the validator`;
+  // The parts of `<run>/` would lie among those of the run of that name one level up.
+  if (segments.some((segment) => RUN_ID.test(segment))) return "the prefix has a segment that looks like a run id";
+  if (keyBytes(keyPrefix) > MAX_KEY_PREFIX_BYTES) return `the prefix is longer than ${MAX_KEY_PREFIX_BYTES} bytes`;
+  return undefined;
 }
+
+const RUN_ID = new RegExp(RUN_PATTERN);
 
 // Rules: S3 user guide, "General purpose buckets naming rules".
 function bucketNameFault(bucket: string): string | undefined {
@@ -52,15 +65,4 @@ function bucketNameFault(bucket: string): string | undefined {
   return invalid
     ? `[${bucket}] is no bucket name (3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at each end)`
     : undefined;
-}
-
-function prefixFault(prefix: string): string | undefined {
-  if (prefix === "") return undefined;
-  if (!prefix.isWellFormed()) return "the prefix is not Unicode text";
-  const segments = (prefix.endsWith("/") ? prefix.slice(0, -1) : prefix).split("/");
-  if (segments.includes("")) return "the prefix has an empty segment (//)";
-  if (segments.includes("..") || segments.includes(".")) return "the prefix has a segment . or ..";
-  if (`${segments[0]}/` === RESERVED_PREFIX) return `${RESERVED_PREFIX} belongs to the validator`;
-  if (keyBytes(prefix) > MAX_KEY_PREFIX_BYTES) return `the prefix is longer than ${MAX_KEY_PREFIX_BYTES} bytes`;
-  return undefined;
 }

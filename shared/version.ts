@@ -6,6 +6,9 @@
  */
 export const CONTRACT_VERSION = "1.0";
 
+/** A contract version, as a regular expression for schemas. */
+export const VERSION_PATTERN = "^\\d{1,4}\\.\\d{1,4}$";
+
 const OWN_MAJOR = 1;
 const OLDEST_MAJOR = 1;
 
