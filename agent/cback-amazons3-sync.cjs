@@ -11,18 +11,20 @@ var EXIT_CODE_TOO_OLD = 1;
 
 var version = process.versions.node;
 
+// Not written as an argument of write(): the formatter puts a comma after that, which old versions refuse.
+var message =
+  "cback-amazons3-sync: Node.js " +
+  NEEDED_MAJOR +
+  " or newer is needed, but [" +
+  process.execPath +
+  "] is version " +
+  version +
+  ". Install Node.js " +
+  NEEDED_MAJOR +
+  " (https://nodejs.org) or put it first on PATH.\n";
+
 if (parseInt(version, 10) < NEEDED_MAJOR) {
-  process.stderr.write(
-    "cback-amazons3-sync: Node.js " +
-      NEEDED_MAJOR +
-      " or newer is needed, but [" +
-      process.execPath +
-      "] is version " +
-      version +
-      ". Install Node.js " +
-      NEEDED_MAJOR +
-      " (https://nodejs.org) or put it first on PATH.\n",
-  );
+  process.stderr.write(message);
   process.exitCode = EXIT_CODE_TOO_OLD;
 } else {
   require("./main.ts").main();
