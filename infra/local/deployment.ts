@@ -16,7 +16,7 @@ const CDK = join(ROOT, "node_modules", "aws-cdk", "bin", "cdk");
 /** The engine's only account. */
 const ACCOUNT = "000000000000";
 /** All that the stack and the function's bundle are made from. */
-const SOURCES = ["cdk.json", "package.json", "package-lock.json", "{infra,lambda,shared}/**/*.ts"];
+const SOURCES = ["cdk.json", "package.json", "package-lock.json", "infra/*.ts", "{lambda,shared}/**/*.ts"];
 
 interface Deployment {
   readonly files: EngineFiles;
@@ -27,9 +27,14 @@ interface Deployment {
 
 export type StackOutputs = Readonly<Record<(typeof STACK_OUTPUT)[keyof typeof STACK_OUTPUT], string>>;
 
-export async function deployStack({ files, bucket, environment }: Deployment): Promise<void> {
-  const digest = sourcesDigest(bucket);
+/** Once for each engine: makes what the CDK itself needs there. */
+export async function bootstrap({ files, bucket, environment }: Deployment): Promise<void> {
   await cdk(files, environment, ["bootstrap", `aws://${ACCOUNT}/${REGION}`, "--context", `bucket=${bucket}`]);
+}
+
+export async function deployStack({ files, bucket, environment }: Deployment): Promise<void> {
+  // Taken before the deployment: a source that changes meanwhile is deployed next time.
+  const digest = sourcesDigest(bucket);
   await cdk(files, environment, [
     ...["deploy", "--context", `bucket=${bucket}`],
     ...["--require-approval", "never", "--outputs-file", files.stackOutputs],

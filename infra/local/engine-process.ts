@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
 import { createServer } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Certificate, ensureCertificate } from "./engine-certificate.ts";
 import { LocalError } from "./local-error.ts";
@@ -32,7 +32,12 @@ export function findEngineProcess(folder: string): RunningEngine | undefined {
   const files = engineFiles(folder);
   const pid = readNumber(files.pid);
   const port = readNumber(files.port);
-  if (pid === undefined || port === undefined || !groupMembers(pid, folder).some((entry) => entry.pid === pid)) return;
+  if (
+    pid === undefined ||
+    port === undefined ||
+    !groupMembers(pid, markerOf(folder)).some((entry) => entry.pid === pid)
+  )
+    return;
   return { pid, port, endpoint: endpointOf(port) };
 }
 
@@ -63,7 +68,7 @@ export async function stopEngineProcess(folder: string): Promise<boolean> {
   const groupId = readNumber(files.pid);
   if (groupId === undefined) return false;
 
-  const members = () => groupMembers(groupId, folder);
+  const members = () => groupMembers(groupId, markerOf(folder));
   const found = members();
   // The engine first and alone: it writes its state before it goes.
   signal(
@@ -94,8 +99,10 @@ function spawnEngine({ folder, files, python, certificate, port }: EngineStart):
   // Code of functions of an earlier start.
   rmSync(files.temporary, { recursive: true, force: true });
   for (const made of [files.state, files.objects, files.temporary]) mkdirSync(made, { recursive: true });
+  // The engine runs functions by a script that is no ES module, as all scripts of this checkout are by default.
+  writeFileSync(join(files.temporary, "package.json"), '{ "type": "commonjs" }\n');
 
-  const log = openSync(files.log, "a");
+  const log = openSync(files.log, "w");
   const child = spawn(
     python,
     [
@@ -191,6 +198,11 @@ function signal(entries: readonly { readonly pid: number }[], name: NodeJS.Signa
       // It ended meanwhile.
     }
   }
+}
+
+/** In the command line of the engine and of each of its functions. */
+function markerOf(folder: string): string {
+  return join(folder, "/");
 }
 
 function endpointOf(port: number): string {

@@ -3,16 +3,22 @@
  * folder, so that several engines can run beside each other.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { deployStack, isDeployed, readStackOutputs } from "./deployment.ts";
+import { bootstrap, deployStack, isDeployed, readStackOutputs } from "./deployment.ts";
 import { clientSettings } from "./engine-client.ts";
 import { findEngineProcess, type RunningEngine, startEngineProcess, stopEngineProcess } from "./engine-process.ts";
-import { ADMIN, type EngineEnvironment, engineEnvironment, readEnvironment, writeEnvironment } from "./environment.ts";
+import {
+  ADMIN,
+  type Credentials,
+  type EngineEnvironment,
+  engineEnvironment,
+  readEnvironment,
+  writeEnvironment,
+} from "./environment.ts";
 import { withLock } from "./folder-lock.ts";
-import { makeHostUser } from "./host-user.ts";
-import { engineFiles } from "./paths.ts";
+import { ensureHostUser, replaceHostKey } from "./host-user.ts";
+import { type EngineFiles, engineFiles } from "./paths.ts";
 import { installEngine } from "./virtual-environment.ts";
 
 export interface EngineRequest {
@@ -36,30 +42,45 @@ export async function startEngine({ folder, bucket, say }: EngineRequest): Promi
   return withLock(files.lock, async () => {
     if (findEngineProcess(folder) === undefined) say("Starting the local AWS engine ...");
     const engine = await startEngineProcess(folder, python);
-    const authority = join(files.tls, "ca.pem");
-    const settings = { engine, authority, bucket };
+    // The port may be another one than last time, so only the credentials are taken over.
+    const environmentFor = (credentials: Credentials) => engineEnvironment({ engine, files, bucket, credentials });
 
-    const known = readEnvironment(files.env);
-    if (known !== undefined && isDeployed(files, bucket)) {
-      const credentials = { accessKeyId: known.AWS_ACCESS_KEY_ID, secretAccessKey: known.AWS_SECRET_ACCESS_KEY };
-      const environment = engineEnvironment({ ...settings, credentials });
-      if (await hostReachesBucket(environment, bucket)) {
-        // The port may be another one than last time.
-        writeEnvironment(files.env, environment);
-        return { ...engine, environment, environmentFile: files.env };
-      }
-    }
+    const known = readCredentials(files.env);
+    const host = known !== undefined && (await reachesBucket(environmentFor(known), bucket)) ? known : undefined;
+    const credentials =
+      host !== undefined && isDeployed(files, bucket)
+        ? host
+        : await deploy({ files, bucket, administrator: environmentFor(ADMIN), host, say });
 
-    say("Deploying the stack with cdk bootstrap and cdk deploy ...");
-    const adminEnvironment = engineEnvironment({ ...settings, credentials: ADMIN });
-    await deployStack({ files, bucket, environment: adminEnvironment });
-    const iam = new IAMClient(clientSettings(adminEnvironment));
-    const credentials = await makeHostUser(iam, readStackOutputs(files, bucket).HostPolicyArn);
-    iam.destroy();
-    const environment = engineEnvironment({ ...settings, credentials });
+    const environment = environmentFor(credentials);
     writeEnvironment(files.env, environment);
     return { ...engine, environment, environmentFile: files.env };
   });
+}
+
+interface DeploymentStep {
+  readonly files: EngineFiles;
+  readonly bucket: string;
+  readonly administrator: EngineEnvironment;
+  /** The host's credentials, where the engine knows them from an earlier deployment. */
+  readonly host: Credentials | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** Returns the host's credentials. */
+async function deploy({ files, bucket, administrator, host, say }: DeploymentStep): Promise<Credentials> {
+  say("Deploying the stack with the CDK ...");
+  if (host === undefined) await bootstrap({ files, bucket, environment: administrator });
+  await deployStack({ files, bucket, environment: administrator });
+
+  const iam = new IAMClient(clientSettings(administrator));
+  try {
+    await ensureHostUser(iam, readStackOutputs(files, bucket).HostPolicyArn);
+    // A key that works stays: somebody's shell has loaded it.
+    return host ?? (await replaceHostKey(iam));
+  } finally {
+    iam.destroy();
+  }
 }
 
 /** Stops the engine of a folder; what it holds stays. Returns whether it ran. */
@@ -76,8 +97,13 @@ export function findEngine(folder: string): Engine | undefined {
   return engine && environment && { ...engine, environment, environmentFile };
 }
 
+function readCredentials(path: string): Credentials | undefined {
+  const known = readEnvironment(path);
+  return known && { accessKeyId: known.AWS_ACCESS_KEY_ID, secretAccessKey: known.AWS_SECRET_ACCESS_KEY };
+}
+
 /** Also proves that the engine remembers its user and its policy, not only that something answers. */
-async function hostReachesBucket(environment: EngineEnvironment, bucket: string): Promise<boolean> {
+async function reachesBucket(environment: EngineEnvironment, bucket: string): Promise<boolean> {
   const s3 = new S3Client(clientSettings(environment));
   try {
     await s3.send(new HeadBucketCommand({ Bucket: bucket }));

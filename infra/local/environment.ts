@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { RunningEngine } from "./engine-process.ts";
+import type { EngineFiles } from "./paths.ts";
 
 export const REGION = "us-east-1";
 
@@ -32,16 +33,16 @@ export interface EngineEnvironment {
 
 interface EngineSettings {
   readonly engine: RunningEngine;
-  readonly authority: string;
+  readonly files: EngineFiles;
   readonly credentials: Credentials;
   readonly bucket: string;
 }
 
-export function engineEnvironment({ engine, authority, credentials, bucket }: EngineSettings): EngineEnvironment {
+export function engineEnvironment({ engine, files, credentials, bucket }: EngineSettings): EngineEnvironment {
   return {
     AWS_ENDPOINT_URL: engine.endpoint,
-    NODE_EXTRA_CA_CERTS: authority,
-    AWS_CA_BUNDLE: authority,
+    NODE_EXTRA_CA_CERTS: files.authority,
+    AWS_CA_BUNDLE: files.authority,
     AWS_REGION: REGION,
     // Some clients only know this name.
     AWS_DEFAULT_REGION: REGION,

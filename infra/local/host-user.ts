@@ -4,27 +4,35 @@ import {
   CreateAccessKeyCommand,
   CreateUserCommand,
   DeleteAccessKeyCommand,
+  DetachUserPolicyCommand,
   EntityAlreadyExistsException,
   type IAMClient,
   ListAccessKeysCommand,
+  ListAttachedUserPoliciesCommand,
 } from "@aws-sdk/client-iam";
 import type { Credentials } from "./environment.ts";
 
-const USER_NAME = "cback-host";
+const HOST = { UserName: "cback-host" };
 
-/** Makes the user, or gives the one that is there a new key: a key's secret cannot be read back. */
-export async function makeHostUser(iam: IAMClient, policyArn: string): Promise<Credentials> {
-  const user = { UserName: USER_NAME };
+/** Makes the user, or gives the one that is there the policy as its only one. */
+export async function ensureHostUser(iam: IAMClient, policyArn: string): Promise<void> {
   try {
-    await iam.send(new CreateUserCommand(user));
+    await iam.send(new CreateUserCommand(HOST));
   } catch (error) {
     if (!(error instanceof EntityAlreadyExistsException)) throw error;
   }
-  await iam.send(new AttachUserPolicyCommand({ ...user, PolicyArn: policyArn }));
+  const { AttachedPolicies: attached = [] } = await iam.send(new ListAttachedUserPoliciesCommand(HOST));
+  for (const { PolicyArn } of attached) {
+    if (PolicyArn !== policyArn) await iam.send(new DetachUserPolicyCommand({ ...HOST, PolicyArn }));
+  }
+  await iam.send(new AttachUserPolicyCommand({ ...HOST, PolicyArn: policyArn }));
+}
 
-  const { AccessKeyMetadata: oldKeys = [] } = await iam.send(new ListAccessKeysCommand(user));
-  for (const { AccessKeyId } of oldKeys) await iam.send(new DeleteAccessKeyCommand({ ...user, AccessKeyId }));
-  const { AccessKey } = await iam.send(new CreateAccessKeyCommand(user));
+/** A key's secret cannot be read back, so a new one takes the place of those that were made before. */
+export async function replaceHostKey(iam: IAMClient): Promise<Credentials> {
+  const { AccessKeyMetadata: oldKeys = [] } = await iam.send(new ListAccessKeysCommand(HOST));
+  for (const { AccessKeyId } of oldKeys) await iam.send(new DeleteAccessKeyCommand({ ...HOST, AccessKeyId }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand(HOST));
   if (AccessKey?.AccessKeyId === undefined || AccessKey.SecretAccessKey === undefined) {
     throw new Error("the engine made no access key");
   }

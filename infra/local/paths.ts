@@ -31,6 +31,8 @@ export function engineFiles(folder: string) {
     port: join(folder, "port"),
     lock: join(folder, "lock"),
     tls: join(folder, "tls"),
+    /** What clients trust. */
+    authority: join(folder, "tls", "ca.pem"),
     state: join(folder, "state"),
     objects: join(folder, "objects"),
     temporary: join(folder, "tmp"),
