@@ -5,7 +5,7 @@
  *   ["path"]                        a file that could not be read: unknown
  *   ["path/"]                       a directory that could not be read: all below it is unknown
  */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
 import { isReserved } from "#shared/key.ts";
@@ -117,21 +117,33 @@ function entryOf(
   return { path, sizeBytes, etag };
 }
 
-/** How many entries are weighed together: enough for the compression to show, few enough to stop near the limit. */
-const BLOCK_ENTRIES = 500;
-// An MD5 in hex costs 16 bytes when its digits are packed; zstd needs a little more to say where the text around it
-// comes from. Measured with random ETags (docs/measurements.md), rounded up.
-const ETAG_BYTES = 22;
+/** How many bytes of lines are weighed together: a block of zstd, which is what the whole manifest is made of. */
+const BLOCK_BYTES = 128 * 1024;
+/** Near the limit, smaller blocks are weighed, so that a shard is not cut much too early. */
+const SMALLEST_BLOCK_BYTES = 16 * 1024;
+/** How much more than its blocks the whole may take, where one kind of names follows another. */
+const WHOLE_TO_BLOCKS = 1.03;
+/** What base64 makes of a byte. */
 const BASE64_RATIO = 4 / 3;
+/** The smallest part of a multipart upload: a file's ETag cannot count more parts than it has of these. */
+const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
+
+/** What is weighed of an entry before it is uploaded. Without a size: an unknown one. */
+interface WeighedEntry {
+  readonly path: string;
+  readonly sizeBytes?: number;
+}
 
 /**
- * Keeps a shard within its number of entries and its message's size, before the ETags are known: each block of
- * entries is compressed by itself, which never takes fewer bytes than its share of the whole.
+ * Keeps a shard within its number of entries and its message's size, before the ETags are known: blocks of lines with
+ * made-up ETags are compressed one by one, which together takes about what all of them take at once
+ * (docs/measurements.md).
  */
-export class ManifestScale implements ShardScale<{ readonly path: string; readonly sizeBytes?: number }> {
+export class ManifestScale implements ShardScale<WeighedEntry> {
   readonly #maxEntries: number;
   readonly #maxBodyBytes: number;
   #entries = 0;
+  #linesBytes = 0;
   #block: string[] = [];
   #blockBytes = 0;
   #weighedBytes = 0;
@@ -141,20 +153,36 @@ export class ManifestScale implements ShardScale<{ readonly path: string; readon
     this.#maxBodyBytes = maxBodyBytes;
   }
 
-  fits(entry: { readonly path: string; readonly sizeBytes?: number }): boolean {
+  fits(entry: WeighedEntry): boolean {
     if (this.#entries >= this.#maxEntries) return false;
-    const line = `${JSON.stringify([entry.path, entry.sizeBytes ?? 0])}\n`;
-    // Until its block is weighed, an entry counts in full: the estimate is never too low.
-    const pendingBytes = this.#blockBytes + Buffer.byteLength(line) + (this.#block.length + 1) * ETAG_BYTES;
-    if ((this.#weighedBytes + pendingBytes) * BASE64_RATIO > this.#maxBodyBytes) return false;
+    const line = lineOf(withMadeUpEtag(entry));
+    const lineBytes = Buffer.byteLength(line);
+    if (!this.#hasRoom(lineBytes) && this.#blockBytes >= SMALLEST_BLOCK_BYTES) this.#weighBlock();
+    if (!this.#hasRoom(lineBytes)) return false;
+    if (this.#linesBytes + lineBytes > MAX_LINES_BYTES) return false;
     this.#entries += 1;
+    this.#linesBytes += lineBytes;
     this.#block.push(line);
-    this.#blockBytes += Buffer.byteLength(line);
-    if (this.#block.length === BLOCK_ENTRIES) {
-      this.#weighedBytes += zstdCompressSync(this.#block.join("")).length + BLOCK_ENTRIES * ETAG_BYTES;
-      this.#block = [];
-      this.#blockBytes = 0;
-    }
+    this.#blockBytes += lineBytes;
+    if (this.#blockBytes >= BLOCK_BYTES) this.#weighBlock();
     return true;
   }
+
+  /** Until its block is weighed, an entry counts in full. */
+  #hasRoom(lineBytes: number): boolean {
+    return (this.#weighedBytes + this.#blockBytes + lineBytes) * BASE64_RATIO <= this.#maxBodyBytes;
+  }
+
+  #weighBlock(): void {
+    this.#weighedBytes += zstdCompressSync(this.#block.join("")).length * WHOLE_TO_BLOCKS;
+    this.#block = [];
+    this.#blockBytes = 0;
+  }
+}
+
+/** A digest is as random as an ETag, and the same on every run: a tree is always cut in the same places. */
+function withMadeUpEtag({ path, sizeBytes }: WeighedEntry): ManifestEntry {
+  if (sizeBytes === undefined) return { path, unknown: true };
+  const parts = sizeBytes > SMALLEST_PART_BYTES ? `-${Math.ceil(sizeBytes / SMALLEST_PART_BYTES)}` : "";
+  return { path, sizeBytes, etag: hash("sha256", path).slice(0, 32) + parts };
 }
