@@ -89,6 +89,7 @@ export class Validator extends Construct {
       loggingFormat: LoggingFormat.JSON,
       environment: {
         [VALIDATOR_ENV.bucket]: bucket.bucketName,
+        [VALIDATOR_ENV.queueUrl]: this.queue.queueUrl,
         [VALIDATOR_ENV.maxReceiveCount]: String(MAX_RECEIVE_COUNT),
         [VALIDATOR_ENV.packageVersion]: packageJson.version,
         [VALIDATOR_ENV.contractVersion]: CONTRACT_VERSION,

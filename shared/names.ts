@@ -34,6 +34,8 @@ export function stackName(bucket: string): string {
 export const VALIDATOR_ENV = {
   /** The only bucket that the validator serves. */
   bucket: "CBACK_BUCKET",
+  /** The queue that the messages come from, to have a failed one delivered again soon. */
+  queueUrl: "CBACK_QUEUE_URL",
   /** How often SQS delivers a message before it goes to the dead letters (an integer ≥ 2). */
   maxReceiveCount: "CBACK_MAX_RECEIVE_COUNT",
   /** Version of the package that the function was deployed from; agents read it for their diagnostics. */

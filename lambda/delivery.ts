@@ -1,0 +1,198 @@
+/**
+ * One delivery of one message: what is done when it can be served, when it never can be, and when it cannot be now.
+ *
+ *   message                          answer                               delivery
+ *   shard can be checked             its part                             done
+ *   shard has its part already       none; the run's report is finished   done
+ *   refused: version, contract,      an error part at once: trying again  done
+ *   manifest                         would not help
+ *   S3 fails                         none                                 failed, again after seconds
+ *   S3 fails, last delivery          an error part                        failed, to the dead letters
+ *   no header                        none: nobody can be answered         failed, to the dead letters
+ *   another bucket                   none, and no request to S3           failed, to the dead letters
+ *
+ * After an error part the agent has its answer. A delivery that S3 failed is a dead letter all the same: the part tells
+ * the host's user, the dead letter tells those who run the stack, and once the cause is gone it shows what it was.
+ */
+import type { SQSRecord } from "aws-lambda";
+import { ManifestError } from "#shared/manifest.ts";
+import { decodeMessage, type Message, MessageError, type MessageHeader } from "#shared/message.ts";
+import { findingsKey, type Part, type Report } from "#shared/report.ts";
+import { type Bucket, BucketError } from "./bucket.ts";
+import { type CheckContext, checkShard, errorPart } from "./check-shard.ts";
+import type { Config } from "./config.ts";
+import type { LogRecord } from "./log.ts";
+import { partExists, publishPart, publishRun } from "./publish.ts";
+import type { Queue } from "./queue.ts";
+
+export interface Services {
+  readonly config: Config;
+  readonly bucket: Bucket;
+  readonly queue: Queue;
+  readonly now: () => Date;
+}
+
+export interface Delivered {
+  /** Whether the message may go: false keeps it in the queue. */
+  readonly done: boolean;
+  readonly log: LogRecord;
+}
+
+/** A message that names another bucket than the validator's own. */
+class ForeignBucketError extends Error {
+  override readonly name = "ForeignBucketError";
+}
+
+/** What will never be served is not tried again in peace, but at once, so that it soon is where somebody looks. */
+const HOPELESS_DELAY_SECONDS = 1;
+const LONGEST_DELAY_SECONDS = 60;
+
+/** @param signal ends the work in time to still tell the queue */
+export async function deliver(record: SQSRecord, services: Services, signal: AbortSignal): Promise<Delivered> {
+  const { config, bucket, now } = services;
+  const receiveCount = Number(record.attributes.ApproximateReceiveCount);
+  const { SenderId: senderId } = record.attributes;
+  const startedMs = now().getTime();
+  const facts = () => ({
+    messageId: record.messageId,
+    senderId,
+    receiveCount,
+    durationMs: now().getTime() - startedMs,
+  });
+
+  let letter: Letter;
+  try {
+    letter = open(record.body, config.bucket);
+  } catch (error) {
+    await deliverAgain(record, HOPELESS_DELAY_SECONDS, services);
+    const event = error instanceof ForeignBucketError ? "foreign-bucket" : "unreadable-message";
+    return { done: false, log: { level: "ERROR", event, reason: messageOf(error), ...facts() } };
+  }
+
+  const { header } = letter;
+  const shard = { run: header.run, prefix: header.prefix, shard: header.shard.index };
+  const context: CheckContext = { validatorVersion: config.packageVersion, senderId, now };
+  try {
+    const part = (await partExists(bucket, header)) ? undefined : await answer(letter, bucket, context, signal);
+    const report = await publishRun(bucket, header);
+    return {
+      done: true,
+      log: {
+        level: part?.error == null ? "INFO" : "WARN",
+        event: part === undefined ? "shard-known" : part.error === null ? "shard-checked" : "shard-refused",
+        ...shard,
+        ...(part?.error == null ? {} : { reason: part.error }),
+        ...(part === undefined ? {} : { totals: part.totals }),
+        ...verdictOf(report),
+        ...facts(),
+      },
+    };
+  } catch (error) {
+    const last = receiveCount >= config.maxReceiveCount;
+    const told = last ? await tellGivingUp(letter, error, receiveCount, bucket, context) : {};
+    await deliverAgain(record, last ? HOPELESS_DELAY_SECONDS : retryDelaySeconds(receiveCount), services);
+    const event = last ? "shard-given-up" : "shard-failed";
+    return { done: false, log: { level: "ERROR", event, ...shard, reason: messageOf(error), ...told, ...facts() } };
+  }
+}
+
+/** A message as far as it can be read. */
+interface Letter {
+  readonly header: MessageHeader;
+  /** Undefined when only the header can be read. */
+  readonly message: Message | undefined;
+  /** Why, then. */
+  readonly refusal: string;
+}
+
+/**
+ * The bucket comes before all else: whoever may send to this queue must not make the validator act on another's
+ * bucket, not even to say no there.
+ *
+ * @throws {MessageError} when there is no header
+ */
+function open(body: string, ownBucket: string): Letter {
+  const letter = read(body);
+  if (letter.header.bucket !== ownBucket)
+    throw new ForeignBucketError(`the message is for bucket ${letter.header.bucket}`);
+  return letter;
+}
+
+function read(body: string): Letter {
+  try {
+    const message = decodeMessage(body);
+    return { header: message, message, refusal: "" };
+  } catch (error) {
+    if (!(error instanceof MessageError) || error.header === undefined) throw error;
+    return { header: error.header, message: undefined, refusal: error.message };
+  }
+}
+
+/** Writes the part that answers a message. */
+async function answer(
+  { header, message, refusal }: Letter,
+  bucket: Bucket,
+  context: CheckContext,
+  signal: AbortSignal,
+): Promise<Part> {
+  if (message === undefined) {
+    const part = errorPart(header, `the validator refused the message: ${refusal}`, context);
+    await publishPart(bucket, part, undefined);
+    return part;
+  }
+  try {
+    const key = findingsKey(header.prefix, header.run, header.shard);
+    const { part, findingLines } = await checkShard(message, bucket, key, context, signal);
+    await publishPart(bucket, part, findingLines);
+    return part;
+  } catch (error) {
+    if (!(error instanceof ManifestError)) throw error;
+    const reason = `the validator refused the manifest: ${error.message}. Run the sync again; if this comes back, install the same version for agent and stack`;
+    const part = errorPart(message, reason, context);
+    await publishPart(bucket, part, undefined);
+    return part;
+  }
+}
+
+/** The last delivery: its failure becomes the shard's answer. That too may fail; the dead letter remains. */
+async function tellGivingUp(
+  { header, message }: Letter,
+  error: unknown,
+  receiveCount: number,
+  bucket: Bucket,
+  context: CheckContext,
+): Promise<{ readonly verdict?: string; readonly alsoFailed?: string }> {
+  const hint =
+    error instanceof BucketError && error.denied
+      ? "The validator's role lacks a permission: deploy the stack again"
+      : "Verify again later with --verifyOnly; the validator's log says more";
+  const reason = `the validator gave up after ${receiveCount} deliveries: ${messageOf(error)}. ${hint}`;
+  try {
+    await publishPart(bucket, errorPart(message ?? header, reason, context), undefined);
+    return verdictOf(await publishRun(bucket, header));
+  } catch (alsoFailed) {
+    return { alsoFailed: messageOf(alsoFailed) };
+  }
+}
+
+function verdictOf(report: Report | undefined): { readonly verdict?: Report["verdict"] } {
+  return report === undefined ? {} : { verdict: report.verdict };
+}
+
+/** 4, 16, then 60 seconds: over in minutes, while the agent waits, but longer than what the SDK already retried. */
+function retryDelaySeconds(receiveCount: number): number {
+  return Math.min(4 ** receiveCount, LONGEST_DELAY_SECONDS);
+}
+
+/** Without this a failed delivery waits for the queue's whole visibility time-out, which it then still does. */
+async function deliverAgain(record: SQSRecord, delaySeconds: number, { queue }: Services): Promise<void> {
+  try {
+    await queue.deliverAgainAfter(record.receiptHandle, delaySeconds);
+  } catch {
+    // The message comes back all the same, only later.
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,17 @@
+/** The validator's log: one line of JSON for each shard, which the log group's queries and alarms read. */
+
+/** `level` and `event` come first; `event` names what happened and never changes its meaning. */
+export type LogRecord = { readonly level: "INFO" | "WARN" | "ERROR"; readonly event: string } & Readonly<
+  Record<string, unknown>
+>;
+
+/**
+ * One line of plain ASCII. Names come from hosts: nothing in them may begin a line, or turn a terminal's text around.
+ * JSON itself only escapes the first 32 control characters.
+ */
+export function logLine(record: LogRecord): string {
+  return JSON.stringify(record).replaceAll(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,117 @@
+/**
+ * What the validator leaves in the bucket, in an order that lets any delivery stop anywhere and the next one go on:
+ * findings, part, and when all parts are there the report, then the status. Nothing is published before it is whole.
+ */
+import {
+  allPartsThere,
+  assembleReport,
+  decodePart,
+  decodeReport,
+  decodeStatus,
+  encodeReport,
+  findingsKey,
+  MAX_INLINE_FINDINGS,
+  nextStatus,
+  type Part,
+  partKey,
+  partsPrefix,
+  type Report,
+  ReportError,
+  reportKey,
+  type Status,
+  statusKey,
+} from "#shared/report.ts";
+import type { Bucket } from "./bucket.ts";
+
+/** How many parts are read at once. */
+const PARTS_AT_ONCE = 16;
+/** Each failed attempt means that another run's status was written, so this many runs end at the same moment. */
+const STATUS_ATTEMPTS = 20;
+
+/** Whether a shard has its part already: then its message was served before. */
+export async function partExists(bucket: Bucket, { prefix, run, shard }: PartName): Promise<boolean> {
+  return (await bucket.read(partKey(prefix, run, shard))) !== undefined;
+}
+
+type PartName = Pick<Part, "prefix" | "run" | "shard">;
+
+/**
+ * Writes a part, unless the shard has one.
+ *
+ * The findings go first and may overwrite those of a delivery that ended before its part: a part never names findings
+ * that are not there. Of two deliveries at the very same time the first part stands, beside findings that are as true.
+ *
+ * @param findingLines all findings, when the part does not hold them itself
+ */
+export async function publishPart(bucket: Bucket, part: Part, findingLines: Buffer | undefined): Promise<void> {
+  if (findingLines !== undefined)
+    await bucket.write(findingsKey(part.prefix, part.run, part.shard), findingLines, "application/x-ndjson");
+  await bucket.writeIfUnchanged(partKey(part.prefix, part.run, part.shard), encodeReport(part), undefined);
+}
+
+/** The report of a run and the status of its target, once all parts are there; undefined while some are not. */
+export async function publishRun(
+  bucket: Bucket,
+  { prefix, run }: Pick<Part, "prefix" | "run">,
+): Promise<Report | undefined> {
+  const partKeys = (await bucket.keysBelow(partsPrefix(prefix, run))).filter((key) => key.endsWith(".json"));
+  if (!allPartsThere(partKeys)) return undefined;
+  const report = await publishReport(bucket, reportKey(prefix, run), partKeys);
+  await publishStatus(bucket, report);
+  return report;
+}
+
+/** The report that is there counts, whoever wrote it: this delivery may only have to finish what another began. */
+async function publishReport(bucket: Bucket, key: string, partKeys: readonly string[]): Promise<Report> {
+  const known = await bucket.read(key);
+  if (known !== undefined) return decodeReport(known.text);
+  const report = assembleReport(await readParts(bucket, partKeys));
+  if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) return report;
+  const other = await bucket.read(key);
+  return other === undefined ? report : decodeReport(other.text);
+}
+
+/** Keeps only as many findings as the report takes: a run may have thousands of parts with a thousand each. */
+async function readParts(bucket: Bucket, keys: readonly string[]): Promise<Part[]> {
+  const parts: Part[] = [];
+  let room = MAX_INLINE_FINDINGS;
+  for (let start = 0; start < keys.length; start += PARTS_AT_ONCE) {
+    const some = await Promise.all(keys.slice(start, start + PARTS_AT_ONCE).map((key) => readPart(bucket, key)));
+    for (const part of some) {
+      const findings = part.findings.slice(0, room);
+      room -= findings.length;
+      parts.push({ ...part, findings });
+    }
+  }
+  return parts;
+}
+
+async function readPart(bucket: Bucket, key: string): Promise<Part> {
+  const stored = await bucket.read(key);
+  if (stored === undefined) throw new ReportError(`the part ${key} was listed and is gone`);
+  return decodePart(stored.text);
+}
+
+async function publishStatus(bucket: Bucket, report: Report): Promise<void> {
+  const key = statusKey(report.prefix);
+  for (let attempt = 0; attempt < STATUS_ATTEMPTS; attempt++) {
+    const stored = await bucket.read(key);
+    const status = nextStatus(stored && readableStatus(stored.text), report);
+    if (status === undefined) return;
+    if (await bucket.writeIfUnchanged(key, encodeReport(status), stored?.etag)) return;
+  }
+  throw new ReportError(`the status ${key} was changed by others ${STATUS_ATTEMPTS} times in a row`);
+}
+
+/**
+ * A status that is damaged is replaced: nobody but the validator writes it, and no verdict may be kept from it for
+ * ever. One of a newer validator is an error, until the stack is deployed again as new as it was.
+ */
+function readableStatus(text: string): Status | undefined {
+  try {
+    return decodeStatus(text);
+  } catch (error) {
+    if (error instanceof ReportError && !error.skew) return undefined;
+    throw error;
+  }
+}
