@@ -2,6 +2,7 @@
  * Keeps everyone but the validator from writing under the reserved prefix, so that no host can forge its own pass.
  * A denial in the bucket's policy holds whatever else a principal has been granted, administrators included.
  */
+import { Stack } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, type IRole, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { RESERVED_PREFIX } from "#shared/names.ts";
@@ -36,7 +37,17 @@ export function guardReservedPrefix({ bucket, writer }: ReservedPrefix): void {
       actions: OBJECT_WRITES,
       resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
       // Not `NotPrincipal`, which would have to name every session of the role.
-      conditions: { ArnNotEquals: { "aws:PrincipalArn": writer.roleArn } },
+      conditions: { ArnNotLike: { "aws:PrincipalArn": [writer.roleArn, sessionsOf(writer)] } },
     }),
   );
+}
+
+/** AWS names a session by its role, some that speak its protocol by the session itself. No other principal has this form. */
+function sessionsOf(role: IRole): string {
+  return Stack.of(role).formatArn({
+    service: "sts",
+    region: "",
+    resource: "assumed-role",
+    resourceName: `${role.roleName}/*`,
+  });
 }
