@@ -13,7 +13,9 @@ import { PACKAGE_VERSION } from "./package-version.ts";
 export type Fact = readonly [name: string, find: () => Promise<string>];
 
 /** Facts that are told by somebody else, all at once: of the queue, of the validator. */
-export type LookUp = () => Promise<ReadonlyArray<readonly [name: string, value: string]>>;
+export type LookUp = (target: Target | undefined, queueUrl: string | undefined) => Promise<FactList>;
+
+type FactList = ReadonlyArray<readonly [name: string, value: string]>;
 
 const FIND_TIMEOUT_MS = 3_000;
 
@@ -46,12 +48,12 @@ export async function findFacts(facts: readonly Fact[]): Promise<Array<[name: st
 }
 
 /** The same for facts that come all at once. */
-export async function lookUpFacts(lookUp: LookUp): ReturnType<LookUp> {
+export async function lookUpFacts(lookUp: () => Promise<FactList>): Promise<FactList> {
   return inTime(lookUp, (why) => [["Validator", `not reached: ${why}`]]);
 }
 
 /** `Name...: value`, aligned. */
-export function factLines(facts: ReadonlyArray<readonly [name: string, value: string]>): string[] {
+export function factLines(facts: FactList): string[] {
   const width = Math.max(...facts.map(([name]) => name.length)) + "...".length;
   return facts.map(([name, value]) => `${name.padEnd(width, ".")}: ${value}`);
 }

@@ -7,7 +7,7 @@ import { factLines, findFacts, type LookUp, localFacts, lookUpFacts, queueFact }
 import { Failure } from "./errors.ts";
 import { escapeText } from "./escape.ts";
 import { OUTCOMES, type Outcome } from "./exit-code.ts";
-import { type OpenLog, openLog, type Screen } from "./log.ts";
+import { type Log, type OpenLog, openLog, type Screen } from "./log.ts";
 import { type Options, type Request, readRequest } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
 import { listenForStop } from "./stop-signals.ts";
@@ -18,14 +18,25 @@ const screen: Screen = {
   complain: (line) => process.stderr.write(`${line}\n`),
 };
 
+/** What the command is for; handed in, so that the process around it can be tested without AWS. */
+export interface Parts {
+  run(options: Options, log: Log, signal: AbortSignal): Promise<Outcome>;
+  readonly lookUp?: LookUp;
+}
+
+// Loaded when it is needed: --help and a wrong command line do not wait for the AWS SDK.
+const PARTS: Parts = {
+  run: async (options, log, signal) => (await import("./start.ts")).start(options, log, signal),
+};
+
 /** Runs the command of this process and ends the process. */
-export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+export async function main(argv: readonly string[] = process.argv.slice(2), parts: Parts = PARTS): Promise<void> {
   // A reader that went away (`| head`) is no reason to leave a backup half done.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
   // If the process ends without anybody having decided how, that is no success.
   process.exitCode = OUTCOMES.failed.code;
-  end(await command(argv).catch((error) => refuse(error, true)));
+  end(await command(argv, parts).catch((error) => refuse(error, true)));
 }
 
 /** Open sockets and timers of the SDK must not keep the process; what was written to the screen must get out. */
@@ -34,7 +45,7 @@ function end(exitCode: number): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)));
 }
 
-async function command(argv: readonly string[]): Promise<number> {
+async function command(argv: readonly string[], parts: Parts): Promise<number> {
   let request: Request;
   try {
     request = readRequest(argv, process.env);
@@ -49,10 +60,10 @@ async function command(argv: readonly string[]): Promise<number> {
       screen.print(`${COMMAND_NAME} ${PACKAGE_VERSION}`);
       return OUTCOMES.success.code;
     case "diagnostics":
-      await printDiagnostics(request);
+      await printDiagnostics(request, parts.lookUp);
       return OUTCOMES.success.code;
     case "run":
-      return logged(request.options);
+      return logged(request.options, parts);
   }
 }
 
@@ -63,18 +74,18 @@ function refuse(error: unknown, stack: boolean): number {
   return OUTCOMES[error instanceof Failure ? error.outcome : "failed"].code;
 }
 
-async function printDiagnostics(request: Request & { kind: "diagnostics" }, lookUp?: LookUp): Promise<void> {
+async function printDiagnostics(request: Request & { kind: "diagnostics" }, lookUp: LookUp | undefined): Promise<void> {
   const { awsSettings } = await import("./aws-settings.ts");
   const facts = [
     ...localFacts(process.env, new Date()),
     ...(await findFacts(awsSettings())),
     queueFact(request.target, request.queueUrl),
-    ...(lookUp === undefined ? [] : await lookUpFacts(lookUp)),
+    ...(lookUp === undefined ? [] : await lookUpFacts(() => lookUp(request.target, request.queueUrl))),
   ];
   for (const line of factLines(facts)) screen.print(escapeText(line));
 }
 
-async function logged(options: Options): Promise<number> {
+async function logged(options: Options, parts: Parts): Promise<number> {
   let log: OpenLog;
   try {
     log = openLog(options.log, {
@@ -115,13 +126,12 @@ async function logged(options: Options): Promise<number> {
       process.exit(close("interrupted"));
     },
   );
-  return close(await outcomeOf(options, log, stop.signal));
+  return close(await outcomeOf(options, log, stop.signal, parts));
 }
 
-async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal): Promise<Outcome> {
+async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal, parts: Parts): Promise<Outcome> {
   try {
-    const { run } = await import("./run.ts");
-    const outcome = await run(options, log, signal);
+    const outcome = await parts.run(options, log, signal);
     // A run that was done already when the signal came has its own verdict.
     return signal.aborted && outcome === "failed" ? "interrupted" : outcome;
   } catch (error) {

@@ -15,7 +15,11 @@ export interface StopSignals extends Disposable {
  * @param onStop told of the first signal, by name
  * @param endNow ends the process; told why, as a sentence
  */
-export function listenForStop(onStop: (name: string) => void, endNow: (why: string) => void): StopSignals {
+export function listenForStop(
+  onStop: (name: string) => void,
+  endNow: (why: string) => void,
+  cleanUpLimitMs = CLEAN_UP_LIMIT_MS,
+): StopSignals {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const listener = (name: NodeJS.Signals) => {
@@ -25,8 +29,8 @@ export function listenForStop(onStop: (name: string) => void, endNow: (why: stri
     }
     onStop(name);
     timer = setTimeout(
-      () => endNow(`Still cleaning up after ${CLEAN_UP_LIMIT_MS / 1_000} seconds: ended.`),
-      CLEAN_UP_LIMIT_MS,
+      () => endNow(`Still cleaning up after ${cleanUpLimitMs / 1_000} seconds: ended.`),
+      cleanUpLimitMs,
     );
     controller.abort(new Error(`interrupted by ${name}`));
   };
