@@ -5,6 +5,7 @@
  * Pure. The backslash itself stays as it is: paths stay readable, and escaping twice changes nothing. So the result is
  * for eyes; it cannot always be turned back.
  */
+import { decodeName } from "#shared/key.ts";
 
 // C0, DEL and C1 controls; Arabic letter mark, left-to-right and right-to-left marks, embeddings, overrides and
 // isolates; line and paragraph separators; the byte order mark; halves of surrogate pairs.
@@ -18,4 +19,12 @@ export function escapeText(text: string): string {
     const digits = code.toString(16);
     return code <= 0xff ? `\\x${digits.padStart(2, "0")}` : `\\u{${digits}}`;
   });
+}
+
+/** A byte string as text: what is not UTF-8 with its bytes above 7F as `\xNN`. Still to be escaped like any text. */
+export function textOfBytes(bytes: string): string {
+  return (
+    decodeName(Buffer.from(bytes, "latin1")) ??
+    bytes.replace(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)
+  );
 }

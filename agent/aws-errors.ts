@@ -1,0 +1,148 @@
+/**
+ * What AWS and the network answer when something is wrong, told as failures: what was tried, why it failed, what to do.
+ * Knows the errors of the SDK by their names, and nothing of the run.
+ */
+import { Failure } from "./errors.ts";
+import type { Outcome } from "./exit-code.ts";
+
+/** One request, as a user would speak of it. */
+export interface Request {
+  /** "list", "write to": completes "Cannot …". */
+  readonly operation: string;
+  readonly subject: string;
+  /** The IAM action, such as "s3:ListBucket". */
+  readonly action: string;
+  /** The ARN that a policy must allow the action on. */
+  readonly resource: string;
+}
+
+const CREDENTIALS_HINT =
+  "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, log in with `aws sso login`, or give this machine a role; --diagnostics shows what is found.";
+
+interface Explanation {
+  outcome: Outcome;
+  reason: string;
+  hint: string;
+}
+
+/** The failure that ends the run when this request failed like this. Failures are passed through. */
+export function explain(error: unknown, request: Request): Failure {
+  if (error instanceof Failure) return error;
+  const { outcome, reason, hint } = explanation(error, request);
+  return new Failure({ outcome, operation: request.operation, subject: request.subject, reason, hint, cause: error });
+}
+
+function explanation(error: unknown, request: Request): Explanation {
+  const name = nameOf(error);
+  switch (name) {
+    case "AbortError":
+      return { outcome: "interrupted", reason: "interrupted", hint: "Run the same command again to go on." };
+    case "CredentialsProviderError":
+    case "TokenProviderError":
+      return { outcome: "denied", reason: `no credentials: ${messageOf(error)}`, hint: CREDENTIALS_HINT };
+    case "ExpiredToken":
+    case "ExpiredTokenException":
+    case "TokenRefreshRequired":
+      return { outcome: "denied", reason: "the credentials have expired", hint: `${CREDENTIALS_HINT} Then run again.` };
+    case "InvalidAccessKeyId":
+    case "InvalidClientTokenId":
+    case "UnrecognizedClientException":
+    case "SignatureDoesNotMatch":
+    case "InvalidToken":
+      return { outcome: "denied", reason: `the credentials are not accepted (${name})`, hint: CREDENTIALS_HINT };
+    case "AccessDenied":
+    case "AccessDeniedException":
+    case "Forbidden":
+    case "AllAccessDisabled":
+      return {
+        outcome: "denied",
+        reason: `access denied (${request.action})`,
+        hint: `Allow ${request.action} on ${request.resource} for these credentials; the stack's host policy does.`,
+      };
+    case "NoSuchBucket":
+      return {
+        outcome: "failed",
+        reason: "no such bucket",
+        hint: "Check the URL. Nothing was created; `cdk deploy -c bucket=NAME` makes a bucket with its validator.",
+      };
+    case "PermanentRedirect":
+    case "AuthorizationHeaderMalformed":
+    case "IllegalLocationConstraintException":
+      return {
+        outcome: "configuration",
+        reason: `the bucket is in another region (${name})`,
+        hint: "Set AWS_REGION to it.",
+      };
+    case "RequestTimeTooSkewed":
+      return { outcome: "failed", reason: "this machine's clock is wrong", hint: "Set the clock, then run again." };
+  }
+  if (/region is missing/i.test(messageOf(error)))
+    return { outcome: "configuration", reason: "no AWS region is set", hint: "Set AWS_REGION to the bucket's region." };
+  return (
+    networkExplanation(error) ?? {
+      outcome: "failed",
+      reason: sentenceOf(error),
+      hint: "Run again; --debug tells more.",
+    }
+  );
+}
+
+function networkExplanation(error: unknown): Explanation | undefined {
+  const code = networkCodeOf(error);
+  if (code === undefined) return undefined;
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))
+    return {
+      outcome: "configuration",
+      reason: `the server's certificate is not trusted (${code})`,
+      hint: "If it is the right server, name the file with its authority in NODE_EXTRA_CA_CERTS.",
+    };
+  const reason: Record<string, string> = {
+    ENOTFOUND: "its host name is not known",
+    EAI_AGAIN: "the name service does not answer",
+    ECONNREFUSED: "nothing listens there",
+  };
+  return {
+    outcome: "failed",
+    reason: `${reason[code] ?? "the connection failed"} (${code})`,
+    hint: "Check the network, AWS_REGION and AWS_ENDPOINT_URL, then run again: what is done stays done.",
+  };
+}
+
+/** Whether an error would meet every other request as well, so that going on makes no sense. */
+export function concernsAll(error: unknown): boolean {
+  if (error instanceof Failure) return error.outcome === "interrupted" || error.outcome === "configuration";
+  return false;
+}
+
+/** The error code of a service, or the error's name. */
+export function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "Code" in error && typeof error.Code === "string" ? error.Code : error.name;
+}
+
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
+  const { httpStatusCode } = error.$metadata as { httpStatusCode?: number };
+  return httpStatusCode;
+}
+
+/** What the service or the system says, as the end of a sentence. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/\.\s*$/, "") : String(error);
+}
+
+function sentenceOf(error: unknown): string {
+  const name = nameOf(error);
+  const message = messageOf(error);
+  const status = statusOf(error);
+  return [message || name || "unknown error", [name, status].filter(Boolean).join(" ")].filter(Boolean).join(" — ");
+}
+
+function networkCodeOf(error: unknown): string | undefined {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]+$/.test(cause.code)) return cause.code;
+    if (cause instanceof AggregateError) return networkCodeOf(cause.errors[0]);
+    if (cause.name === "TimeoutError") return "ETIMEDOUT";
+  }
+  return undefined;
+}

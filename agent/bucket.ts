@@ -1,0 +1,231 @@
+/** The bucket, through the SDK: the only file of the agent that calls S3. Explains each error before it goes on. */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import type { ListedObject, Page } from "#shared/listing.ts";
+import { explain, messageOf, nameOf, type Request, statusOf } from "./aws-errors.ts";
+import type { Failure } from "./errors.ts";
+import type { Bucket, DeleteFault } from "./ports.ts";
+
+/** How often a page is asked for that arrives damaged. */
+const PAGE_ATTEMPTS = 4;
+/** How many keys S3 deletes with one request. */
+const DELETE_BATCH_KEYS = 1_000;
+
+/**
+ * @param client already knows region, endpoint, retries and time limits
+ * @param signal ends all requests but those that clean up
+ */
+export function openBucket(client: S3Client, bucket: string, signal: AbortSignal): Bucket {
+  const Bucket = bucket;
+  const abortSignal = signal;
+
+  const about = (operation: string, action: string, key?: string): Request => ({
+    operation,
+    subject: key === undefined ? `s3://${bucket}` : `s3://${bucket}/${key}`,
+    action,
+    resource: key === undefined ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/${key}`,
+  });
+
+  async function explained<T>(request: Request, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw signal.aborted ? interrupted(request) : explain(error, request);
+    }
+  }
+
+  async function removeOne(key: string): Promise<DeleteFault[]> {
+    try {
+      await client.send(new DeleteObjectCommand({ Bucket, Key: key }), { abortSignal });
+      return [];
+    } catch (error) {
+      if (signal.aborted) throw interrupted(about("delete", "s3:DeleteObject", key));
+      return [{ key, reason: `${nameOf(error)}: ${messageOf(error)}` }];
+    }
+  }
+
+  async function removeBatch(keys: readonly string[]): Promise<DeleteFault[]> {
+    if (keys.length === 0) return [];
+    const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
+    const { Errors = [] } = await explained(
+      about("delete objects in", "s3:DeleteObject"),
+      client.send(new DeleteObjectsCommand({ Bucket, Delete }), { abortSignal }),
+    );
+    return Errors.map(({ Key = "", Code = "", Message = "" }) => ({ key: Key, reason: `${Code}: ${Message}` }));
+  }
+
+  return {
+    async fetchPage({ keyPrefix, startAfter, token }) {
+      const command = new ListObjectsV2Command({
+        Bucket,
+        Prefix: keyPrefix,
+        StartAfter: startAfter,
+        ContinuationToken: token,
+        // Keys may hold characters that XML cannot.
+        EncodingType: "url",
+      });
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return pageOf(await client.send(command, { abortSignal }));
+        } catch (error) {
+          if (attempt < PAGE_ATTEMPTS && isDamaged(error)) continue;
+          const request = about("list", "s3:ListBucket");
+          throw signal.aborted ? interrupted(request) : explain(error, request);
+        }
+      }
+    },
+
+    async put(key, body, crc32) {
+      const command = new PutObjectCommand({ Bucket, Key: key, Body: body, ChecksumCRC32: checksum(crc32) });
+      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
+      return { etag: etagOf(output.ETag) };
+    },
+
+    async startMultipart(key) {
+      const { UploadId } = await explained(
+        about("write", "s3:PutObject", key),
+        client.send(
+          new CreateMultipartUploadCommand({
+            Bucket,
+            Key: key,
+            ChecksumAlgorithm: "CRC32",
+            ChecksumType: "FULL_OBJECT",
+          }),
+          { abortSignal },
+        ),
+      );
+      if (UploadId === undefined) throw explain(new Error("S3 gave no upload id"), about("write", "s3:PutObject", key));
+      return { uploadId: UploadId };
+    },
+
+    async putPart(key, uploadId, partNumber, body, crc32) {
+      const command = new UploadPartCommand({
+        Bucket,
+        Key: key,
+        UploadId: uploadId,
+        PartNumber: partNumber,
+        Body: body,
+        ChecksumCRC32: checksum(crc32),
+      });
+      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
+      return { partNumber, etag: output.ETag ?? "", crc32: checksum(crc32) };
+    },
+
+    async completeMultipart(key, uploadId, parts, whole) {
+      const command = new CompleteMultipartUploadCommand({
+        Bucket,
+        Key: key,
+        UploadId: uploadId,
+        MultipartUpload: {
+          Parts: parts.map(({ partNumber, etag, crc32 }) => ({
+            PartNumber: partNumber,
+            ETag: etag,
+            ChecksumCRC32: crc32,
+          })),
+        },
+        ChecksumType: "FULL_OBJECT",
+        ChecksumCRC32: checksum(whole.crc32),
+        MpuObjectSize: whole.sizeBytes,
+      });
+      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
+      return { etag: etagOf(output.ETag) };
+    },
+
+    async abortMultipart(key, uploadId) {
+      try {
+        // Not ended by an interruption: this is what an interruption must leave behind.
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: uploadId }));
+      } catch {
+        // What is left then, the bucket's lifecycle rule removes; the failure that led here is the one to tell.
+      }
+    },
+
+    async remove(keys) {
+      const faults: DeleteFault[] = [];
+      // The batch request names its keys in XML, which cannot hold every character of a key.
+      const plain = keys.filter(fitsXml);
+      for (let from = 0; from < plain.length; from += DELETE_BATCH_KEYS)
+        faults.push(...(await removeBatch(plain.slice(from, from + DELETE_BATCH_KEYS))));
+      for (const key of keys) if (!fitsXml(key)) faults.push(...(await removeOne(key)));
+      return faults;
+    },
+
+    async read(key) {
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal });
+        return (await Body?.transformToString()) ?? "";
+      } catch (error) {
+        if (nameOf(error) === "NoSuchKey" || (statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"))
+          return undefined;
+        const request = about("read", "s3:GetObject", key);
+        throw signal.aborted ? interrupted(request) : explain(error, request);
+      }
+    },
+  };
+}
+
+function interrupted(request: Request): Failure {
+  return explain(Object.assign(new Error("interrupted"), { name: "AbortError" }), request);
+}
+
+/** A page that did not arrive whole: to be asked for again, and never to be taken for the end of the listing. */
+class DamagedPage extends Error {
+  override readonly name = "DamagedPage";
+}
+
+function pageOf(output: ListObjectsV2CommandOutput): Page {
+  const contents = output.Contents ?? [];
+  if (output.IsTruncated === undefined) throw new DamagedPage("the page does not say whether more follow");
+  if (output.KeyCount !== undefined && output.KeyCount !== contents.length)
+    throw new DamagedPage(`the page announces ${output.KeyCount} keys and shows ${contents.length}`);
+  const objects = contents.map(({ Key, Size, ETag, LastModified }): ListedObject => {
+    if (Key === undefined || Size === undefined || ETag === undefined || LastModified === undefined)
+      throw new DamagedPage("the page shows an object without key, size, ETag or time");
+    const key = output.EncodingType === "url" ? decodeKey(Key) : Key;
+    return { key, sizeBytes: Size, etag: etagOf(ETag), modifiedMs: LastModified.getTime() };
+  });
+  return { objects, truncated: output.IsTruncated, nextToken: output.NextContinuationToken };
+}
+
+function decodeKey(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded.replaceAll("+", " "));
+  } catch (cause) {
+    throw new DamagedPage("the page shows a key that is not URL encoded", { cause });
+  }
+}
+
+/** Whether an answer came that is none: the SDK does not retry those. */
+function isDamaged(error: unknown): boolean {
+  return error instanceof DamagedPage || statusOf(error) === 200 || /deserialization/i.test(messageOf(error));
+}
+
+function etagOf(quoted: string | undefined): string {
+  return (quoted ?? "").replace(/^"(.*)"$/, "$1");
+}
+
+/** A CRC32 as S3 takes it: four bytes, the highest first, in base64. */
+function checksum(crc32: number): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(crc32);
+  return bytes.toString("base64");
+}
+
+// Not the characters that XML 1.0 has no way to write, nor the carriage return that its readers turn into a newline.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for here
+const NOT_IN_XML = /[\u0000-\u0008\u000b-\u001f\ufffe\uffff]/;
+
+function fitsXml(key: string): boolean {
+  return !NOT_IN_XML.test(key);
+}

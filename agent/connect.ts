@@ -1,0 +1,140 @@
+/**
+ * The real ports: SDK clients with their limits, the disk, the clock. Everything about region, endpoint, credentials
+ * and certificates comes from the standard AWS settings.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { LambdaClient } from "@aws-sdk/client-lambda";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { openBucket } from "./bucket.ts";
+import { diagnose } from "./diagnose.ts";
+import { disk } from "./disk.ts";
+import { Failure } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Clock, Ports } from "./ports.ts";
+import { findQueue, openQueue } from "./queue.ts";
+
+/** How many requests to S3 are in flight at once; each holds at most one part of a file in memory. */
+export const REQUESTS_IN_FLIGHT = 16;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** How long a connection may stay silent. */
+const IDLE_TIMEOUT_MS = 30_000;
+/** How long one try of a request may take: a part of 8 MiB needs it at 70 kB/s. */
+const REQUEST_TIMEOUT_MS = 120_000;
+/** With the SDK's back-off, 0.1 s doubling to 20 s, about a minute of tries. */
+const MAX_ATTEMPTS = 10;
+
+export interface Connections {
+  readonly s3: S3Client;
+  readonly sqs: SQSClient;
+  readonly lambda: LambdaClient;
+  close(): void;
+}
+
+/**
+ * @param log is told of each request, for --output
+ * @param maxAttempts fewer for questions that nobody should wait for
+ */
+export function connect(log: Pick<Log, "request">, maxAttempts: number = MAX_ATTEMPTS): Connections {
+  const shared = {
+    maxAttempts,
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: IDLE_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+      httpsAgent: { maxSockets: 2 * REQUESTS_IN_FLIGHT },
+    },
+  };
+  const s3 = new S3Client({
+    ...shared,
+    followRegionRedirects: true,
+    // Checksums are computed and given here, for each request.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+  // An endpoint that was set by hand is meant for the queue too, whatever host the queue's URL names.
+  const endpointSet = Boolean(process.env.AWS_ENDPOINT_URL_SQS ?? process.env.AWS_ENDPOINT_URL);
+  const sqs = new SQSClient({ ...shared, useQueueUrlAsEndpoint: !endpointSet });
+  const lambda = new LambdaClient(shared);
+  // Their middleware stacks differ only in the types of what passes through.
+  for (const client of [s3, sqs, lambda]) tellRequests(client as S3Client, log);
+  return {
+    s3,
+    sqs,
+    lambda,
+    close() {
+      for (const client of [s3, sqs, lambda]) client.destroy();
+    },
+  };
+}
+
+/** One line for each request: service, call, subject, outcome, tries, time. */
+function tellRequests(client: S3Client, log: Pick<Log, "request">): void {
+  client.middlewareStack.add(
+    (next, { clientName, commandName }) =>
+      async (args) => {
+        const started = performance.now();
+        const input = args.input as { Key?: string; Prefix?: string; QueueName?: string; QueueUrl?: string };
+        const subject = input.Key ?? input.Prefix ?? input.QueueName ?? input.QueueUrl ?? "";
+        const call = `${String(clientName).replace("Client", "")} ${String(commandName).replace("Command", "")} [${subject}]`;
+        const tell = (outcome: string, attempts: number | undefined) =>
+          log.request(`${call}: ${outcome}, ${attempts ?? 1} tries, ${Math.round(performance.now() - started)} ms`);
+        try {
+          const result = await next(args);
+          const { $metadata } = result.output as { $metadata?: { httpStatusCode?: number; attempts?: number } };
+          tell(String($metadata?.httpStatusCode ?? "done"), $metadata?.attempts);
+          return result;
+        } catch (error) {
+          const { $metadata } = error as { $metadata?: { httpStatusCode?: number; attempts?: number } };
+          tell(`${$metadata?.httpStatusCode ?? ""} ${(error as Error).name}`.trim(), $metadata?.attempts);
+          throw error;
+        }
+      },
+    { step: "initialize", name: "tellRequests" },
+  );
+}
+
+export function systemClock(signal: AbortSignal): Clock {
+  return {
+    now: () => new Date(),
+    monotonicMs: () => performance.now(),
+    async sleep(delayMs) {
+      await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
+    },
+  };
+}
+
+export interface PortsRequest {
+  readonly bucket: string;
+  readonly queueUrl: string | undefined;
+  readonly connections: Connections;
+  readonly signal: AbortSignal;
+}
+
+/** @throws {Failure} when the bucket has no queue */
+export async function openPorts({ bucket, queueUrl, connections, signal }: PortsRequest): Promise<Ports> {
+  const { s3, sqs, lambda } = connections;
+  const url = queueUrl ?? (await findQueue(sqs, bucket, signal));
+  return {
+    disk,
+    bucket: openBucket(s3, bucket, signal),
+    queue: openQueue(sqs, url, signal),
+    clock: systemClock(signal),
+    randomBytes,
+    diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
+  };
+}
+
+/** Ends the run when it was interrupted. */
+export function throwIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted)
+    throw new Failure({
+      outcome: "interrupted",
+      operation: "go on with",
+      subject: "the run",
+      reason: "interrupted",
+      hint: "Run the same command again: what is done stays done.",
+    });
+}

@@ -1,0 +1,96 @@
+/**
+ * What queue, dead letters and event source mapping show, for a run whose report does not come and for --diagnostics.
+ * Never throws: what cannot be learned is said.
+ */
+import {
+  GetFunctionConfigurationCommand,
+  type LambdaClient,
+  ListEventSourceMappingsCommand,
+} from "@aws-sdk/client-lambda";
+import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { VALIDATOR_ENV } from "#shared/names.ts";
+import { messageOf, nameOf } from "./aws-errors.ts";
+
+/** How long one question may take: nobody waits long for an explanation. */
+const QUESTION_TIMEOUT_MS = 3_000;
+
+export interface Findings {
+  /** Sentences for a user. */
+  readonly lines: string[];
+  readonly validatorVersion: string | undefined;
+}
+
+export interface DiagnoseRequest {
+  readonly sqs: SQSClient;
+  readonly lambda: LambdaClient;
+  readonly queueUrl: string;
+}
+
+export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Promise<Findings> {
+  const lines: string[] = [];
+  let validatorVersion: string | undefined;
+  const ask = async <T>(what: string, question: (abortSignal: AbortSignal) => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await question(AbortSignal.timeout(QUESTION_TIMEOUT_MS));
+    } catch (error) {
+      const why = nameOf(error) === "AbortError" || nameOf(error) === "TimeoutError" ? "no answer" : messageOf(error);
+      lines.push(`${what}: not known (${why}).`);
+      return undefined;
+    }
+  };
+
+  const queue = await ask("The queue", (abortSignal) =>
+    sqs.send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ["All"] }), { abortSignal }),
+  );
+  const { ApproximateNumberOfMessages: waiting, ApproximateNumberOfMessagesNotVisible: inFlight } =
+    queue?.Attributes ?? {};
+  if (queue !== undefined)
+    lines.push(`The queue holds ${waiting ?? "?"} waiting messages, and ${inFlight ?? "?"} are being worked on.`);
+
+  const deadLetters = deadLetterQueueName(queue?.Attributes?.RedrivePolicy);
+  if (deadLetters !== undefined) {
+    const dead = await ask("The dead letters", async (abortSignal) => {
+      const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: deadLetters }), { abortSignal });
+      return sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["ApproximateNumberOfMessages"] }), {
+        abortSignal,
+      });
+    });
+    if (dead !== undefined)
+      lines.push(
+        `The dead letters (${deadLetters}) hold ${dead.Attributes?.ApproximateNumberOfMessages ?? "?"} messages.`,
+      );
+  }
+
+  const queueArn = queue?.Attributes?.QueueArn;
+  if (queueArn !== undefined) {
+    const mappings = await ask("The event source mapping", (abortSignal) =>
+      lambda.send(new ListEventSourceMappingsCommand({ EventSourceArn: queueArn }), { abortSignal }),
+    );
+    const [mapping] = mappings?.EventSourceMappings ?? [];
+    if (mappings !== undefined && mapping === undefined)
+      lines.push("No function reads the queue: deploy the stack again.");
+    if (mapping?.FunctionArn !== undefined) {
+      const { State, LastProcessingResult, FunctionArn } = mapping;
+      lines.push(
+        `The event source mapping is ${State ?? "?"}${LastProcessingResult ? `; last result: ${LastProcessingResult}` : ""}.`,
+      );
+      const validator = await ask("The validator", (abortSignal) =>
+        lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FunctionArn }), { abortSignal }),
+      );
+      const variables = validator?.Environment?.Variables ?? {};
+      validatorVersion = variables[VALIDATOR_ENV.packageVersion];
+      if (validator !== undefined)
+        lines.push(
+          `The validator is ${validator.FunctionName ?? "?"}, version ${validatorVersion ?? "?"}, contract ${variables[VALIDATOR_ENV.contractVersion] ?? "?"}, ${validator.State ?? "?"}.`,
+        );
+    }
+  }
+  return { lines, validatorVersion };
+}
+
+function deadLetterQueueName(redrivePolicy: string | undefined): string | undefined {
+  if (redrivePolicy === undefined) return undefined;
+  const policy: unknown = JSON.parse(redrivePolicy);
+  if (typeof policy !== "object" || policy === null || !("deadLetterTargetArn" in policy)) return undefined;
+  return String(policy.deadLetterTargetArn).split(":").at(-1);
+}

@@ -1,0 +1,71 @@
+/** The disk, on node:fs. Paths are byte strings all the way, for a name need not be UTF-8. */
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, lstat, open, opendir, stat } from "node:fs/promises";
+import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
+
+/** How many names are asked of the kernel at a time; Node's default of 32 is slow in large directories. */
+const DIRECTORY_READ_AHEAD = 1024;
+
+export const disk: Disk = {
+  async *directory(path) {
+    // latin1 gives each byte of a name as one character, whatever the name means.
+    const directory = await opendir(bytesOf(path) as unknown as string, {
+      encoding: "latin1",
+      bufferSize: DIRECTORY_READ_AHEAD,
+    });
+    for await (const item of directory) yield { name: item.name, kind: kindOf(item) } satisfies DirectoryItem;
+  },
+  async facts(path, follow) {
+    return factsOf(follow ? await stat(bytesOf(path)) : await lstat(bytesOf(path)));
+  },
+  async open(path) {
+    // A FIFO that took the file's place would block an ordinary open for ever.
+    return new HandleFile(await open(bytesOf(path), constants.O_RDONLY | constants.O_NONBLOCK));
+  },
+};
+
+class HandleFile implements OpenFile {
+  readonly #handle: FileHandle;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async facts(): Promise<FileFacts> {
+    return factsOf(await this.#handle.stat());
+  }
+
+  async read(buffer: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, null);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return filled;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+function bytesOf(path: BytePath): Buffer {
+  return Buffer.from(path, "latin1");
+}
+
+function factsOf(stats: Stats): FileFacts {
+  return {
+    kind: kindOf(stats),
+    sizeBytes: stats.size,
+    modifiedMs: stats.mtimeMs,
+    changedMs: stats.ctimeMs,
+    identity: `${stats.dev}:${stats.ino}`,
+  };
+}
+
+function kindOf(item: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): FileKind {
+  if (item.isFile()) return "file";
+  if (item.isDirectory()) return "directory";
+  return item.isSymbolicLink() ? "link" : "other";
+}

@@ -1,0 +1,46 @@
+/**
+ * Holds back what must wait until all uploads are done: the deletions, and the messages of the shards that they are in.
+ * On disk, for a bucket may hold millions of objects that the source does not.
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A shard that is held back. */
+export interface HeldShard {
+  readonly index: number;
+  readonly message: string;
+  readonly deletions: readonly Deletion[];
+}
+
+export interface Deletion {
+  readonly key: string;
+  /** Whether the object was written after the last proven run: by somebody else, for all we know. */
+  readonly afterProof: boolean;
+}
+
+export class Spool {
+  #folder: string | undefined;
+  readonly #files: string[] = [];
+  #deletionCount = 0;
+
+  get deletionCount(): number {
+    return this.#deletionCount;
+  }
+
+  async hold(shard: HeldShard): Promise<void> {
+    this.#folder ??= await mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
+    const file = join(this.#folder, `shard-${shard.index}.json`);
+    await writeFile(file, JSON.stringify(shard), { mode: 0o600 });
+    this.#files.push(file);
+    this.#deletionCount += shard.deletions.length;
+  }
+
+  async *held(): AsyncGenerator<HeldShard, void, undefined> {
+    for (const file of this.#files) yield JSON.parse(await readFile(file, "utf8")) as HeldShard;
+  }
+
+  async close(): Promise<void> {
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+  }
+}

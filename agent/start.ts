@@ -1,0 +1,26 @@
+/** Starts a run on the real ports, and closes them after it. */
+import { hostname } from "node:os";
+import { AGENT_ENV } from "#shared/names.ts";
+import { connect, openPorts, throwIfInterrupted } from "./connect.ts";
+import type { Outcome } from "./exit-code.ts";
+import type { Log } from "./log.ts";
+import type { Options } from "./options.ts";
+import { PACKAGE_VERSION } from "./package-version.ts";
+import { run } from "./run.ts";
+
+export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
+  const { bucket } = options.target;
+  const connections = connect(log);
+  const shardEntries = process.env[AGENT_ENV.shardEntries];
+  try {
+    const ports = await openPorts({ bucket, queueUrl: options.queueUrl, connections, signal });
+    return await run(options, ports, log, {
+      host: hostname(),
+      agentVersion: PACKAGE_VERSION,
+      shardEntries: shardEntries === undefined ? undefined : Number(shardEntries),
+      check: () => throwIfInterrupted(signal),
+    });
+  } finally {
+    connections.close();
+  }
+}

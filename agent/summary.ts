@@ -1,0 +1,127 @@
+/** The last lines of a run, for people: verdict first, then what was done, what was not, and where the report lies. */
+import { type Finding, type Report, reportKey } from "#shared/report.ts";
+import type { Target } from "#shared/target.ts";
+import type { Outcome } from "./exit-code.ts";
+import { STATES, type State, type Tally } from "./tally.ts";
+
+/** How many findings, problems and repairs are shown by name. */
+const MAX_SHOWN = 20;
+
+const FINDING_WORDS: Record<Finding["kind"], string> = {
+  missing: "missing in the bucket",
+  "size-differs": "of another size in the bucket",
+  "etag-differs": "of other content in the bucket",
+  unexpected: "in the bucket, not in the source",
+};
+
+export interface Summary {
+  readonly target: Target;
+  readonly outcome: Outcome;
+  readonly report: Report;
+  /** Of the first pass: what this run did. */
+  readonly tally: Tally;
+  /** Of the pass that repaired, if there was one. */
+  readonly repair: Tally | undefined;
+  readonly deletionsWithheld: number;
+  readonly ignoreWarnings: boolean;
+}
+
+/** Lines for the screen and the log; the faults first, so that the verdict stands last. */
+export function summaryLines(summary: Summary): { faults: string[]; results: string[] } {
+  const { report, target, outcome, tally, repair } = summary;
+  const last = repair ?? tally;
+  const faults = [
+    ...findingLines(report),
+    ...problemLines(last, summary.ignoreWarnings),
+    ...report.errors.slice(0, MAX_SHOWN).map(({ shard, reason }) => `Shard ${shard} was not checked: ${reason}.`),
+  ];
+  const url = `s3://${target.bucket}/${target.keyPrefix}`;
+  const results = [
+    verdictLine(summary, url),
+    `Source: ${counted(tally.entries, "entry", "entries")} (${bytesText(tally.fileBytes)}): ${stateText(tally)}.`,
+    `Bucket: ${bucketText(report, tally, repair)}.`,
+  ];
+  const repairs = [...tally.repairs, ...(repair?.repairs ?? [])];
+  const repairCount = tally.repairCount + (repair?.repairCount ?? 0);
+  if (repairCount > 0) {
+    results.push(`Repaired ${counted(repairCount, "object")} that changed in the bucket since it was last proven:`);
+    results.push(...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`));
+    if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log with --debug`);
+  }
+  if (outcome === "mismatch" && report.extras === "mismatch" && summary.deletionsWithheld > 0)
+    results.push(
+      `${counted(summary.deletionsWithheld, "object")} stayed, for the source could not be read as a whole.`,
+    );
+  results.push(`Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`);
+  return { faults, results };
+}
+
+function verdictLine({ outcome, report, tally, repair }: Summary, url: string): string {
+  switch (outcome) {
+    case "success":
+      return `Verdict: match. The validator found all ${report.totals.matched} files in ${url} as sent.`;
+    case "incomplete":
+      return `Verdict: match, but incomplete: ${problemCount(repair ?? tally)} of the source are not in ${url}.`;
+    case "mismatch":
+      return `Verdict: MISMATCH. ${url} does not hold what the source holds.`;
+    default:
+      return `Verdict: NONE. The validator could not check ${url}.`;
+  }
+}
+
+function problemCount(tally: Tally): string {
+  const { unstable, unreadable, unrepresentable, failed } = tally.counts;
+  return counted(unstable + unreadable + unrepresentable + failed, "entry", "entries");
+}
+
+function findingLines({ findings, totals, verdict, extras }: Report): string[] {
+  if (verdict === "match") return [];
+  // Upload-only lists what is extra in the report; here only what makes the mismatch.
+  const told = findings.filter(({ kind }) => extras === "mismatch" || kind !== "unexpected");
+  const all =
+    totals.missing + totals.sizeDiffers + totals.etagDiffers + (extras === "mismatch" ? totals.unexpected : 0);
+  const lines = told.slice(0, MAX_SHOWN).map(({ kind, path }) => `[${path}] is ${FINDING_WORDS[kind]}.`);
+  if (all > lines.length)
+    lines.push(`and ${totals.unexpectedAtLeast ? "at least " : ""}${all - lines.length} more: see the report.`);
+  return lines;
+}
+
+function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {
+  const told = tally.problems.filter(
+    ({ state }) => state !== "vanished" && state !== "skipped" && !(ignoreWarnings && state === "unrepresentable"),
+  );
+  const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not in the bucket: [${name}]: ${reason}.`);
+  if (told.length > MAX_SHOWN) lines.push(`and ${told.length - MAX_SHOWN} more, in the log with --debug.`);
+  return lines;
+}
+
+function stateText(tally: Tally): string {
+  const shown = (Object.keys(STATES) as State[]).filter(
+    (state) => state === "uploaded" || state === "unchanged" || tally.counts[state] > 0,
+  );
+  return shown.map((state) => `${tally.counts[state]} ${STATES[state]}`).join(", ");
+}
+
+function bucketText({ totals }: Report, tally: Tally, repair: Tally | undefined): string {
+  const deleted = tally.deleted + (repair?.deleted ?? 0);
+  const unexpected = `${totals.unexpectedAtLeast ? "at least " : ""}${totals.unexpected} unexpected`;
+  return `${totals.matched} matched (${bytesText(totals.matchedBytes)}), ${totals.missing} missing, ${
+    totals.sizeDiffers + totals.etagDiffers
+  } different, ${unexpected}, ${deleted} deleted`;
+}
+
+function counted(count: number, one: string, many: string = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Bytes in the largest unit that leaves a whole number before the point: "117.2 MB". */
+export function bytesText(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1_000 && unit < units.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,71 @@
+/** The tally of a run: in which state each entry of the source ended, exactly one each, and what was repaired. */
+
+/** How an entry of the source can end. */
+export const STATES = {
+  uploaded: "uploaded",
+  unchanged: "unchanged",
+  /** Verify-only: the bucket has something else, or nothing. */
+  different: "different",
+  /** FIFO, socket, device; a link to a directory that it lies in. */
+  skipped: "skipped by rule",
+  vanished: "vanished meanwhile",
+  unstable: "changed while they were read",
+  unreadable: "unreadable",
+  unrepresentable: "without a possible key",
+  failed: "failed",
+} as const;
+export type State = keyof typeof STATES;
+
+export interface Problem {
+  readonly state: State;
+  /** Path on disk, as text. */
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Repair {
+  readonly kind: "missing" | "changed" | "unexpected";
+  readonly path: string;
+}
+
+/** How many problems and repairs are kept by name; all are counted, and all are in the log. */
+const MAX_NAMES = 1_000;
+
+export class Tally {
+  readonly counts: Record<State, number>;
+  readonly problems: Problem[] = [];
+  readonly repairs: Repair[] = [];
+  uploadedBytes = 0;
+  /** Bytes of the files that were uploaded or unchanged. */
+  fileBytes = 0;
+  deleted = 0;
+  repairCount = 0;
+
+  constructor() {
+    this.counts = Object.fromEntries(Object.keys(STATES).map((state) => [state, 0])) as Record<State, number>;
+  }
+
+  count(state: State): void {
+    this.counts[state] += 1;
+  }
+
+  problem(problem: Problem): void {
+    this.count(problem.state);
+    if (this.problems.length < MAX_NAMES) this.problems.push(problem);
+  }
+
+  repaired(repair: Repair): void {
+    this.repairCount += 1;
+    if (this.repairs.length < MAX_NAMES) this.repairs.push(repair);
+  }
+
+  /** Entries of the source: the sum of all states. */
+  get entries(): number {
+    return Object.values(this.counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Entries that are files whose content may be in the bucket. */
+  get files(): number {
+    return this.entries - this.counts.skipped;
+  }
+}

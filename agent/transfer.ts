@@ -1,0 +1,223 @@
+/**
+ * One file's way into the bucket: read once, never published unless it was the same before and after, checked by S3
+ * against our checksum. Small files go as one buffer, so that a retry sends the same bytes; large ones in parts.
+ */
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import type { Limit } from "./limit.ts";
+import type { Bucket, BytePath, Disk, FileFacts, OpenFile } from "./ports.ts";
+import { codeOf } from "./walk.ts";
+
+/** Files up to this size go with one request. */
+export const SINGLE_PUT_BYTES = 8 * 1024 * 1024;
+const MAX_PARTS = 10_000;
+/** The largest object that S3 takes, in bytes: 10,000 parts of 5 GiB (S3 user guide, "Multipart upload limits"). */
+export const MAX_OBJECT_BYTES = MAX_PARTS * 5 * 1024 ** 3;
+const MEBIBYTE = 1024 * 1024;
+/** How often a file is read again that changed while it was read. */
+const READ_ATTEMPTS = 3;
+
+/** Where a file ended that could not be sent, and why. */
+export type Untransferred =
+  | { readonly state: "vanished" | "unreadable"; readonly cause: unknown }
+  | { readonly state: "unstable" }
+  | { readonly state: "too-large" }
+  | { readonly state: "special" };
+
+export type Transferred = { readonly state: "sent"; readonly sizeBytes: number; readonly etag: string };
+
+/** The part size for an object: as small as memory likes, as large as 10,000 parts need. */
+export function partBytes(sizeBytes: number): number {
+  const least = Math.ceil(sizeBytes / MAX_PARTS);
+  return Math.max(SINGLE_PUT_BYTES, Math.ceil(least / MEBIBYTE) * MEBIBYTE);
+}
+
+/**
+ * Sends a file to a key.
+ *
+ * @param limit counts the requests in flight, each with a buffer of at most one part
+ * @throws what the bucket throws; faults of the file are values
+ */
+export async function send(
+  { location, key }: { location: BytePath; key: string },
+  { disk, bucket, limit }: { disk: Disk; bucket: Bucket; limit: Limit },
+): Promise<Transferred | Untransferred> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await withFile(location, disk, (file, before) =>
+      before.sizeBytes <= SINGLE_PUT_BYTES
+        ? sendWhole(file, before, key, bucket, limit)
+        : sendParts(file, before, key, bucket, limit),
+    );
+    if (outcome.state !== "unstable" || attempt === READ_ATTEMPTS) return outcome;
+  }
+}
+
+/**
+ * Whether an object's ETag is the one that S3 gives to this file's content, sent as `send` does it. A yes is proof; a no
+ * may also come from encryption with KMS, or from another part size.
+ */
+export async function hasContent(
+  { location, sizeBytes }: { location: BytePath; sizeBytes: number },
+  etag: string,
+  { disk, limit }: { disk: Disk; limit: Limit },
+): Promise<{ state: "compared"; same: boolean; etag: string } | Untransferred> {
+  const inParts = etag.includes("-");
+  const partSize = inParts ? partBytes(sizeBytes) : Number.POSITIVE_INFINITY;
+  return withFile(location, disk, (file, before) =>
+    limit.run(async () => {
+      const ofParts = createHash("md5");
+      let partCount = 0;
+      let part = createHash("md5");
+      let partRoom = partSize;
+      let readBytes = 0;
+      const buffer = Buffer.allocUnsafe(Math.min(before.sizeBytes + 1, SINGLE_PUT_BYTES));
+      // Past the announced end too, to see a file that grew.
+      while (readBytes <= before.sizeBytes) {
+        const filled = await file.read(buffer.subarray(0, Math.min(buffer.length, partRoom)));
+        if (filled === 0) break;
+        readBytes += filled;
+        part.update(buffer.subarray(0, filled));
+        partRoom -= filled;
+        if (inParts && (partRoom === 0 || readBytes === before.sizeBytes)) {
+          ofParts.update(part.digest());
+          partCount += 1;
+          part = createHash("md5");
+          partRoom = partSize;
+        }
+      }
+      if (readBytes !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
+      const own = inParts ? `${ofParts.digest("hex")}-${partCount}` : part.digest("hex");
+      return { state: "compared", same: own === etag, etag: own };
+    }),
+  );
+}
+
+async function withFile<T>(
+  location: BytePath,
+  disk: Disk,
+  use: (file: OpenFile, before: FileFacts) => Promise<T>,
+): Promise<T | Untransferred> {
+  let file: OpenFile;
+  try {
+    file = await disk.open(location);
+  } catch (cause) {
+    return faultOf(cause);
+  }
+  const marked: OpenFile = {
+    facts: () => markFault(file.facts()),
+    read: (buffer) => markFault(file.read(buffer)),
+    close: () => file.close(),
+  };
+  try {
+    const before = await marked.facts();
+    if (before.kind !== "file") return { state: "special" };
+    if (before.sizeBytes > MAX_OBJECT_BYTES) return { state: "too-large" };
+    return await use(marked, before);
+  } catch (cause) {
+    if (cause instanceof DiskFault) return faultOf(cause.cause);
+    throw cause;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Marks what the disk threw, among what the bucket throws. */
+class DiskFault extends Error {
+  override readonly name = "DiskFault";
+}
+
+async function markFault<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new DiskFault("the disk failed", { cause });
+  }
+}
+
+function faultOf(cause: unknown): Untransferred {
+  const code = codeOf(cause);
+  // ENXIO: a socket, or a FIFO without a writer, that took the file's place.
+  if (code === "ENXIO") return { state: "special" };
+  return { state: code === "ENOENT" || code === "ENOTDIR" ? "vanished" : "unreadable", cause };
+}
+
+async function unchanged(file: OpenFile, before: FileFacts): Promise<boolean> {
+  const after = await file.facts();
+  return (
+    after.sizeBytes === before.sizeBytes &&
+    after.modifiedMs === before.modifiedMs &&
+    after.changedMs === before.changedMs
+  );
+}
+
+async function sendWhole(
+  file: OpenFile,
+  before: FileFacts,
+  key: string,
+  bucket: Bucket,
+  limit: Limit,
+): Promise<Transferred | Untransferred> {
+  return limit.run(async () => {
+    // One byte more than announced, to see a file that grew.
+    const buffer = Buffer.allocUnsafe(before.sizeBytes + 1);
+    const filled = await file.read(buffer);
+    if (filled !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
+    const body = buffer.subarray(0, filled);
+    const { etag } = await bucket.put(key, body, crc32(body));
+    return { state: "sent", sizeBytes: filled, etag };
+  });
+}
+
+async function sendParts(
+  file: OpenFile,
+  before: FileFacts,
+  key: string,
+  bucket: Bucket,
+  limit: Limit,
+): Promise<Transferred | Untransferred> {
+  const { uploadId } = await bucket.startMultipart(key);
+  const sending: Promise<{ partNumber: number; etag: string; crc32: string }>[] = [];
+  let published = false;
+  try {
+    const size = partBytes(before.sizeBytes);
+    let wholeCrc32 = 0;
+    let readBytes = 0;
+    let failed: unknown;
+    while (readBytes < before.sizeBytes && failed === undefined) {
+      // The place is taken before the part is read: buffers wait for requests, not the other way round.
+      const release = await limit.acquire();
+      let part: Buffer;
+      try {
+        part = Buffer.allocUnsafe(Math.min(size, before.sizeBytes - readBytes));
+        const filled = await file.read(part);
+        if (filled !== part.length) {
+          release();
+          return { state: "unstable" };
+        }
+      } catch (cause) {
+        release();
+        throw cause;
+      }
+      readBytes += part.length;
+      wholeCrc32 = crc32(part, wholeCrc32);
+      const sent = bucket.putPart(key, uploadId, sending.length + 1, part, crc32(part)).finally(release);
+      sent.catch((cause: unknown) => {
+        failed = cause;
+      });
+      sending.push(sent);
+    }
+    const parts = await Promise.all(sending);
+    const probe = await file.read(Buffer.allocUnsafe(1));
+    if (probe !== 0 || !(await unchanged(file, before))) return { state: "unstable" };
+    const whole = { sizeBytes: readBytes, crc32: wholeCrc32 };
+    const { etag } = await bucket.completeMultipart(key, uploadId, parts, whole);
+    published = true;
+    return { state: "sent", sizeBytes: readBytes, etag };
+  } finally {
+    if (!published) {
+      // A part that lands after the abort would stay, and be paid for.
+      await Promise.allSettled(sending);
+      await bucket.abortMultipart(key, uploadId);
+    }
+  }
+}

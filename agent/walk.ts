@@ -1,0 +1,199 @@
+/**
+ * The walk: the files below a directory as a stream of entries in key order, with one directory a level in memory.
+ * Follows symbolic links, as the predecessor does; knows nothing of buckets.
+ *
+ * A directory sorts as `name/`: S3 lists `a-b` and `a.txt` before `a/x`.
+ */
+import type { Entry } from "#shared/entry.ts";
+import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
+import type { BytePath, Disk, FileFacts } from "./ports.ts";
+
+/** A file to back up. */
+export interface WalkedFile extends Entry {
+  readonly location: BytePath;
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly changedMs: number;
+}
+
+/** Something that is there and could not be read. A path that ends in "/" stands for all below it. */
+export interface WalkedUnknown extends Entry {
+  readonly unknown: true;
+  readonly location: BytePath;
+  readonly cause: unknown;
+  readonly reason: "unreadable-directory" | "unreadable-file" | "broken-link" | "vanished";
+}
+
+export type WalkEntry = WalkedFile | WalkedUnknown;
+
+/** What the walk met that has no place in the stream of keys. */
+export interface WalkNotice {
+  readonly location: BytePath;
+  readonly what:
+    | "special" // FIFO, socket or device: no content to back up
+    | "link-loop" // a link to a directory that it lies in
+    | "name-not-utf8"
+    | "name-too-long";
+}
+
+interface Item {
+  /** Byte string to sort by: a directory's name ends in "/". */
+  readonly sortName: BytePath;
+  readonly name: BytePath;
+  readonly kind: "directory" | "file" | "unknown";
+  facts?: FileFacts;
+  fault?: unknown;
+}
+
+interface Level {
+  readonly location: BytePath;
+  /** "" or ends in "/"; undefined below a name that cannot be part of a key. */
+  readonly path: string | undefined;
+  readonly identity: string;
+  readonly items: Item[];
+  next: number;
+}
+
+/** How many files' facts are asked for at a time. */
+const FACTS_AHEAD = 64;
+
+export interface WalkRequest {
+  readonly root: BytePath;
+  readonly keyPrefix: string;
+  readonly disk: Disk;
+  readonly notice: (notice: WalkNotice) => void;
+}
+
+/**
+ * Yields every file below the root. Errors of the root itself are thrown; all others become unknown entries.
+ */
+export async function* walk({
+  root,
+  keyPrefix,
+  disk,
+  notice,
+}: WalkRequest): AsyncGenerator<WalkEntry, void, undefined> {
+  const prefixBytes = keyBytes(keyPrefix);
+  const rootFacts = await disk.facts(root, true);
+  const levels: Level[] = [
+    { location: root, path: "", identity: rootFacts.identity, items: await readDirectory(root, disk, notice), next: 0 },
+  ];
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    const position = level.next++;
+    const item = level.items[position];
+    if (item === undefined) {
+      levels.pop();
+      continue;
+    }
+    if (position % FACTS_AHEAD === 0) await addFacts(level, position, disk);
+    const location = join(level.location, item.name);
+    const name = level.path === undefined ? undefined : textOf(item.sortName);
+    const path = name === undefined ? undefined : `${level.path}${name}`;
+    if (item.kind === "directory") {
+      const entered = await enter(location, path, item, levels, disk, notice);
+      if (entered !== undefined) yield entered;
+    } else if (path === undefined) {
+      // A broken link stands twice in its directory, as a file and as a directory.
+      if (!item.sortName.endsWith("/")) notice({ location, what: "name-not-utf8" });
+    } else if (prefixBytes + keyBytes(path) > MAX_KEY_BYTES) {
+      notice({ location, what: "name-too-long" });
+    } else if (item.facts === undefined) {
+      yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
+    } else if (item.facts.kind === "file") {
+      const { sizeBytes, modifiedMs, changedMs } = item.facts;
+      yield { path, location, sizeBytes, modifiedMs, changedMs };
+    } else {
+      notice({ location, what: "special" });
+    }
+  }
+}
+
+function unknownReason(item: Item): WalkedUnknown["reason"] {
+  if (item.kind === "unknown") return "broken-link";
+  return codeOf(item.fault) === "ENOENT" ? "vanished" : "unreadable-file";
+}
+
+/** Goes down into a directory; returns the entry that stands for it when that is not possible. */
+async function enter(
+  location: BytePath,
+  path: string | undefined,
+  item: Item,
+  levels: Level[],
+  disk: Disk,
+  notice: (notice: WalkNotice) => void,
+): Promise<WalkedUnknown | undefined> {
+  try {
+    const { identity } = item.facts ?? (await disk.facts(location, true));
+    if (levels.some((level) => level.identity === identity)) {
+      notice({ location, what: "link-loop" });
+      return undefined;
+    }
+    levels.push({ location, path, identity, items: await readDirectory(location, disk, notice), next: 0 });
+    return undefined;
+  } catch (cause) {
+    if (path === undefined) {
+      notice({ location, what: "name-not-utf8" });
+      return undefined;
+    }
+    const reason = codeOf(cause) === "ENOENT" ? "vanished" : "unreadable-directory";
+    return { path, unknown: true, location, cause, reason };
+  }
+}
+
+async function readDirectory(location: BytePath, disk: Disk, notice: (notice: WalkNotice) => void): Promise<Item[]> {
+  const items: Item[] = [];
+  const links: BytePath[] = [];
+  for await (const { name, kind } of disk.directory(location)) {
+    if (kind === "file") items.push({ sortName: name, name, kind });
+    else if (kind === "directory") items.push({ sortName: `${name}/`, name, kind });
+    else if (kind === "link") links.push(name);
+    else notice({ location: join(location, name), what: "special" });
+  }
+  // What a link leads to decides where it sorts, so it must be known before.
+  for (const name of links) {
+    try {
+      const facts = await disk.facts(join(location, name), true);
+      if (facts.kind === "directory") items.push({ sortName: `${name}/`, name, kind: "directory", facts });
+      else items.push({ sortName: name, name, kind: "file", facts });
+    } catch (fault) {
+      // It may have led to a file or to a directory: neither that object nor those below it are known.
+      items.push({ sortName: name, name, kind: "unknown", fault });
+      items.push({ sortName: `${name}/`, name, kind: "unknown", fault });
+    }
+  }
+  return items.sort((left, right) => (left.sortName < right.sortName ? -1 : 1));
+}
+
+async function addFacts(level: Level, from: number, disk: Disk): Promise<void> {
+  const ahead = level.items.slice(from, from + FACTS_AHEAD).filter((item) => item.kind === "file" && !item.facts);
+  await Promise.all(
+    ahead.map(async (item) => {
+      try {
+        item.facts = await disk.facts(join(level.location, item.name), false);
+        // It became a link since its directory was read: what matters is what an open would find.
+        if (item.facts.kind === "link") item.facts = await disk.facts(join(level.location, item.name), true);
+      } catch (fault) {
+        item.fault = fault;
+      }
+    }),
+  );
+}
+
+/** The text of a byte string, or undefined when it is not UTF-8. */
+function textOf(bytes: BytePath): string | undefined {
+  return /^[\0-\x7f]*$/.test(bytes) ? bytes : decodeName(Buffer.from(bytes, "latin1"));
+}
+
+/** The byte string of a path as the user wrote it. */
+export function bytePathOf(path: string): BytePath {
+  return Buffer.from(path, "utf8").toString("latin1");
+}
+
+export function join(directory: BytePath, name: BytePath): BytePath {
+  return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
+}
+
+/** The `code` of an error of node:fs, such as "EACCES". */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
