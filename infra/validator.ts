@@ -10,9 +10,9 @@ import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import packageJson from "#package.json" with { type: "json" };
 import { queueName, RESERVED_PREFIX, VALIDATOR_ENV } from "#shared/names.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
-import packageJson from "../package.json" with { type: "json" };
 import { HANDLER, handlerCode } from "./bundle.ts";
 
 /** A shard of 20,000 entries takes a few seconds; a minute leaves room for a slow S3. */

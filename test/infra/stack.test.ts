@@ -1,0 +1,406 @@
+/** The stack as a template: what a deployment would make, including what no local engine enforces. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { App } from "aws-cdk-lib";
+import { Match, Template } from "aws-cdk-lib/assertions";
+import { SyncStack } from "#infra/stack.ts";
+import packageJson from "#package.json" with { type: "json" };
+import { queueName, RESERVED_PREFIX, STACK_OUTPUT, stackName, VALIDATOR_ENV } from "#shared/names.ts";
+import { CONTRACT_VERSION } from "#shared/version.ts";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+
+const BUCKET = "backup.example.com";
+
+interface Statement {
+  readonly Sid?: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Action: string | string[];
+  readonly Resource?: unknown;
+  readonly Principal?: unknown;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+interface Resource {
+  readonly Type: string;
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
+  readonly Properties: Readonly<Record<string, unknown>>;
+}
+
+const template = synthesize(BUCKET);
+
+function synthesize(bucketName: string): Template {
+  return Template.fromStack(
+    new SyncStack(new App({ outdir: temporaryFolder({ after }) }), stackName(bucketName), { bucketName }),
+  );
+}
+
+function list<Item>(value: Item | Item[] | undefined): Item[] {
+  return value === undefined ? [] : Array.isArray(value) ? value : [value];
+}
+
+function resources(type: string): [string, Resource][] {
+  return Object.entries(template.findResources(type)) as [string, Resource][];
+}
+
+function only(type: string): [string, Resource] {
+  const found = resources(type);
+  assert.equal(found.length, 1, `one ${type}`);
+  return found[0] as [string, Resource];
+}
+
+function statements(type: string): Statement[] {
+  return resources(type).flatMap(([, { Properties }]) => {
+    const document = Properties.PolicyDocument as { Statement: Statement[] };
+    return document.Statement;
+  });
+}
+
+/** A resource in a policy, with what CloudFormation fills in shown as `${Name}`. */
+function rendered(value: unknown): string {
+  if (typeof value === "string") return value;
+  const { Ref, "Fn::GetAtt": attribute, "Fn::Join": join } = value as Record<string, unknown>;
+  if (typeof Ref === "string") return `\${${Ref}}`;
+  if (Array.isArray(attribute)) return `\${${attribute.join(".")}}`;
+  if (Array.isArray(join)) return (join[1] as unknown[]).map(rendered).join(String(join[0]));
+  throw new Error(`not a known form: ${JSON.stringify(value)}`);
+}
+
+function renderedResources(statement: Statement): string[] {
+  return list(statement.Resource).map(rendered);
+}
+
+const [bucketId, bucket] = only("AWS::S3::Bucket");
+const [roleId] = only("AWS::IAM::Role");
+const [functionId, validatorFunction] = only("AWS::Lambda::Function");
+const bucketArn = `\${${bucketId}.Arn}`;
+const roleArn = `\${${roleId}.Arn}`;
+const queueIds = resources("AWS::SQS::Queue").map(([id]) => id);
+const queueId = resources("AWS::SQS::Queue").find(([, { Properties }]) => "QueueName" in Properties)?.[0] ?? "";
+const deadLetterQueueId = queueIds.find((id) => id !== queueId) ?? "";
+
+describe("the bucket", () => {
+  test("is versioned, encrypted, private and owned by its owner", () => {
+    template.hasResourceProperties("AWS::S3::Bucket", {
+      BucketName: BUCKET,
+      VersioningConfiguration: { Status: "Enabled" },
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+    });
+  });
+
+  test("stays when the stack goes", () => {
+    assert.equal(bucket.DeletionPolicy, "Retain");
+    assert.equal(bucket.UpdateReplacePolicy, "Retain");
+  });
+
+  test("gives stale uploads up after a week and expires nothing", () => {
+    assert.deepEqual(bucket.Properties.LifecycleConfiguration, {
+      Rules: [{ AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 }, Status: "Enabled" }],
+    });
+  });
+
+  test("refuses plain HTTP", () => {
+    const [statement] = statements("AWS::S3::BucketPolicy").filter(({ Condition }) => Condition?.Bool);
+    assert.ok(statement);
+    assert.equal(statement.Effect, "Deny");
+    assert.deepEqual(statement.Action, "s3:*");
+    assert.deepEqual(statement.Principal, { AWS: "*" });
+    assert.deepEqual(statement.Condition, { Bool: { "aws:SecureTransport": "false" } });
+    assert.deepEqual(renderedResources(statement), [bucketArn, `${bucketArn}/*`]);
+  });
+
+  test("denies everyone but the validator's role to write or delete below the reserved prefix", () => {
+    const [guard] = statements("AWS::S3::BucketPolicy").filter(({ Sid }) => Sid === "OnlyTheValidatorWritesReports");
+    assert.ok(guard);
+    assert.equal(guard.Effect, "Deny");
+    assert.deepEqual(guard.Principal, { AWS: "*" });
+    assert.deepEqual(renderedResources(guard), [`${bucketArn}/${RESERVED_PREFIX}*`]);
+    assertCoversWrites(list(guard.Action));
+
+    assert.deepEqual(Object.keys(guard.Condition ?? {}), ["ArnNotLike"]);
+    assert.deepEqual(Object.keys(guard.Condition?.ArnNotLike ?? {}), ["aws:PrincipalArn"]);
+    const exempt = guard.Condition?.ArnNotLike?.["aws:PrincipalArn"] as unknown[];
+    const sessions = `arn:\${AWS::Partition}:sts::\${AWS::AccountId}:assumed-role/\${${roleId}}/*`;
+    assert.deepEqual(exempt.map(rendered), [roleArn, sessions]);
+  });
+
+  test("has a policy that allows nobody anything", () => {
+    assert.ok(statements("AWS::S3::BucketPolicy").every(({ Effect }) => Effect === "Deny"));
+  });
+});
+
+describe("the queues", () => {
+  test("the queue has the name that agents look for, and is kept longer than six time-outs of the function", () => {
+    template.hasResourceProperties("AWS::SQS::Queue", {
+      QueueName: queueName(BUCKET),
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 4 * 24 * 60 * 60,
+      VisibilityTimeout: 6 * Number(validatorFunction.Properties.Timeout),
+      RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [deadLetterQueueId, "Arn"] }, maxReceiveCount: 5 },
+    });
+  });
+
+  test("dead letters are kept for two weeks in a queue without a name of its own", () => {
+    const [, deadLetters] = resources("AWS::SQS::Queue").find(([id]) => id === deadLetterQueueId) ?? [];
+    assert.deepEqual(deadLetters?.Properties, {
+      MessageRetentionPeriod: 14 * 24 * 60 * 60,
+      SqsManagedSseEnabled: true,
+    });
+  });
+
+  test("both refuse plain HTTP and allow nobody from outside the account", () => {
+    const policies = statements("AWS::SQS::QueuePolicy");
+    assert.deepEqual(policies.flatMap(renderedResources).sort(), queueIds.map((id) => `\${${id}.Arn}`).sort());
+    for (const { Effect, Action, Principal, Condition } of policies) {
+      assert.deepEqual(
+        { Effect, Action, Principal, Condition },
+        {
+          Effect: "Deny",
+          Action: "sqs:*",
+          Principal: { AWS: "*" },
+          Condition: { Bool: { "aws:SecureTransport": "false" } },
+        },
+      );
+    }
+  });
+
+  test("the longest bucket name still makes a queue name that SQS takes", () => {
+    const longest = "b".repeat(63);
+    synthesize(longest).hasResourceProperties("AWS::SQS::Queue", {
+      QueueName: Match.stringLikeRegexp("^[A-Za-z0-9_-]{1,80}$"),
+    });
+  });
+});
+
+describe("the function", () => {
+  test("runs on Node 24 and arm64, and says which version it is", () => {
+    template.hasResourceProperties("AWS::Lambda::Function", {
+      Runtime: "nodejs24.x",
+      Architectures: ["arm64"],
+      Timeout: 60,
+      MemorySize: 512,
+      Handler: "index.handler",
+      Description: Match.stringLikeRegexp(packageJson.version.replaceAll(".", "\\.")),
+      FunctionName: Match.absent(),
+      ReservedConcurrentExecutions: Match.absent(),
+    });
+  });
+
+  test("is told all that it needs, with the number of deliveries that its queue allows", () => {
+    assert.deepEqual(validatorFunction.Properties.Environment, {
+      Variables: {
+        [VALIDATOR_ENV.bucket]: { Ref: bucketId },
+        [VALIDATOR_ENV.queueUrl]: { Ref: queueId },
+        [VALIDATOR_ENV.maxReceiveCount]: "5",
+        [VALIDATOR_ENV.packageVersion]: packageJson.version,
+        [VALIDATOR_ENV.contractVersion]: CONTRACT_VERSION,
+      },
+    });
+    const told = Object.keys((validatorFunction.Properties.Environment as { Variables: object }).Variables);
+    assert.deepEqual(told.sort(), Object.values(VALIDATOR_ENV).sort());
+  });
+
+  test("gets one message at a time, and reports which one failed", () => {
+    const [, mapping] = only("AWS::Lambda::EventSourceMapping");
+    assert.deepEqual(mapping.Properties, {
+      BatchSize: 1,
+      EventSourceArn: { "Fn::GetAtt": [queueId, "Arn"] },
+      FunctionName: { Ref: functionId },
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+    });
+  });
+
+  test("logs to a group of its own that is kept for a year", () => {
+    const [logId, log] = only("AWS::Logs::LogGroup");
+    assert.equal(log.Properties.RetentionInDays, 365);
+    template.hasResourceProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: { Ref: logId } } });
+  });
+
+  test("comes as one file that loads by itself, the same bytes each time", async () => {
+    const [first, second] = [bundleOf(BUCKET), bundleOf(BUCKET)];
+    assert.deepEqual(readdirSync(first), ["index.mjs"]);
+    assert.ok(readFileSync(join(first, "index.mjs")).equals(readFileSync(join(second, "index.mjs"))));
+    // In a folder without packages, as on Lambda.
+    const { handler } = await import(join(first, "index.mjs"));
+    assert.equal(typeof handler, "function");
+  });
+});
+
+function bundleOf(bucketName: string): string {
+  const app = new App({ outdir: temporaryFolder({ after }) });
+  new SyncStack(app, stackName(bucketName), { bucketName });
+  const { directory } = app.synth();
+  const asset = readdirSync(directory).find((name) => name.startsWith("asset."));
+  assert.ok(asset);
+  return join(directory, asset);
+}
+
+describe("the validator's role", () => {
+  const own = statements("AWS::IAM::Policy");
+
+  test("belongs to Lambda alone, and has no policy that AWS manages", () => {
+    template.hasResourceProperties("AWS::IAM::Role", {
+      AssumeRolePolicyDocument: {
+        Statement: [{ Action: "sts:AssumeRole", Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" } }],
+      },
+      ManagedPolicyArns: Match.absent(),
+    });
+  });
+
+  test("may do exactly what it needs, on exactly what it needs", () => {
+    const [logId] = only("AWS::Logs::LogGroup");
+    const grants = own.map((statement) => [
+      statement.Effect,
+      list(statement.Action).sort(),
+      renderedResources(statement),
+    ]);
+    assert.deepEqual(grants, [
+      ["Allow", ["s3:ListBucket"], [bucketArn]],
+      ["Allow", ["s3:GetObject", "s3:PutObject"], [`${bucketArn}/${RESERVED_PREFIX}*`]],
+      ["Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], [`\${${logId}.Arn}`]],
+      [
+        "Allow",
+        [
+          "sqs:ChangeMessageVisibility",
+          "sqs:DeleteMessage",
+          "sqs:GetQueueAttributes",
+          "sqs:GetQueueUrl",
+          "sqs:ReceiveMessage",
+        ],
+        [`\${${queueId}.Arn}`],
+      ],
+    ]);
+  });
+});
+
+describe("the host policy", () => {
+  const host = statements("AWS::IAM::ManagedPolicy");
+  const allowed = (action: string) =>
+    host.filter(({ Effect, Action }) => Effect === "Allow" && list(Action).includes(action)).flatMap(renderedResources);
+
+  test("lets a host write and list the bucket", () => {
+    for (const action of [
+      "s3:PutObject",
+      "s3:DeleteObject",
+      "s3:AbortMultipartUpload",
+      "s3:ListMultipartUploadParts",
+    ]) {
+      assert.deepEqual(allowed(action), [`${bucketArn}/*`], action);
+    }
+    for (const action of ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"]) {
+      assert.deepEqual(allowed(action), [bucketArn], action);
+    }
+  });
+
+  test("lets a host read what the validator found, and no data", () => {
+    const readable = ["reports/*", "runs/*", "status*"].map((rest) => `${bucketArn}/${RESERVED_PREFIX}${rest}`);
+    assert.deepEqual(allowed("s3:GetObject"), readable);
+    assert.deepEqual(allowed("s3:GetObjectVersion"), []);
+  });
+
+  test("denies a host to write below the reserved prefix, whatever the bucket's policy says", () => {
+    const denials = host.filter(({ Effect }) => Effect === "Deny");
+    assert.equal(denials.length, 1);
+    const [denial] = denials as [Statement];
+    assert.deepEqual(renderedResources(denial), [`${bucketArn}/${RESERVED_PREFIX}*`]);
+    assert.equal(denial.Condition, undefined);
+    assertCoversWrites(list(denial.Action));
+  });
+
+  test("lets a host send manifests and see the validator's health", () => {
+    const queueArn = `\${${queueId}.Arn}`;
+    assert.deepEqual(allowed("sqs:SendMessage"), [queueArn]);
+    for (const action of ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"]) {
+      assert.deepEqual(allowed(action), [queueArn, `\${${deadLetterQueueId}.Arn}`], action);
+    }
+    assert.deepEqual(allowed("lambda:GetFunctionConfiguration"), [`\${${functionId}.Arn}`]);
+  });
+
+  test("names every resource but for the event source mappings, which Lambda cannot narrow down", () => {
+    const wide = host.filter((statement) => renderedResources(statement).includes("*"));
+    assert.deepEqual(wide.flatMap(({ Action }) => list(Action)).sort(), [
+      "lambda:GetEventSourceMapping",
+      "lambda:ListEventSourceMappings",
+    ]);
+  });
+});
+
+test("nothing is allowed by a wildcard", () => {
+  const all = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"];
+  const granted = all.flatMap(statements).filter(({ Effect }) => Effect === "Allow");
+  assert.deepEqual(
+    granted.flatMap(({ Action }) => list(Action)).filter((action) => action.includes("*")),
+    [],
+  );
+});
+
+test("deploying runs no function but the validator", () => {
+  assert.deepEqual(
+    Object.values(template.toJSON().Resources as Record<string, Resource>)
+      .map(({ Type }) => Type)
+      .filter((type) => type.startsWith("Custom::") || type === "AWS::CloudFormation::CustomResource"),
+    [],
+  );
+});
+
+test("the outputs are named as the contract says", () => {
+  assert.deepEqual(Object.keys(template.findOutputs("*")).sort(), Object.values(STACK_OUTPUT).sort());
+});
+
+test("two buckets whose names differ by a dot have stacks and queues of their own", () => {
+  assert.notEqual(stackName("a.b"), stackName("a-b"));
+  assert.notEqual(queueName("a.b"), queueName("a-b"));
+});
+
+test("the app says in one line how to name the bucket", () => {
+  const environment = { ...process.env, CDK_OUTDIR: temporaryFolder({ after }) };
+  assert.throws(
+    () => execFileSync(process.execPath, ["infra/app.ts"], { env: environment, stdio: "pipe", encoding: "utf8" }),
+    ({ status, stderr }: { status: number; stderr: string }) => {
+      assert.equal(status, 1);
+      assert.equal(stderr, "Name the bucket that the stack makes: npx cdk deploy -c bucket=NAME\n");
+      return true;
+    },
+  );
+});
+
+/** Every action by which an object comes to be, changes or goes; the actions may have wildcards. */
+function assertCoversWrites(actions: string[]): void {
+  const patterns = actions.map((action) => new RegExp(`^${action.replaceAll("*", ".*")}$`));
+  const writes = [
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+    "s3:PutObjectVersionAcl",
+    "s3:PutObjectTagging",
+    "s3:PutObjectVersionTagging",
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:DeleteObjectTagging",
+    "s3:DeleteObjectVersionTagging",
+    "s3:AbortMultipartUpload",
+    "s3:RestoreObject",
+    "s3:BypassGovernanceRetention",
+    "s3:ReplicateObject",
+    "s3:ReplicateDelete",
+    "s3:ReplicateTags",
+    "s3:ObjectOwnerOverrideToBucketOwner",
+  ];
+  assert.deepEqual(
+    writes.filter((write) => !patterns.some((pattern) => pattern.test(write))),
+    [],
+  );
+}
