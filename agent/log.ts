@@ -46,7 +46,8 @@ export interface LogSurroundings {
   readonly now: () => Date;
   readonly isRoot: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly homeDirectory: string;
+  /** Undefined where the user has none, as in a container that runs under any number. */
+  readonly homeDirectory: string | undefined;
   /** Another one for tests only. */
   readonly defaultLogFile?: string;
 }
@@ -86,27 +87,26 @@ function chooseLogFile(options: LogOptions, surroundings: LogSurroundings): Chos
     return { file: openLogFile(surroundings.defaultLogFile ?? DEFAULT_LOG_FILE, creation) };
   } catch (error) {
     if (surroundings.isRoot || !isAboutPlace(error)) throw error;
-    const ownPath = ownLogFilePath(surroundings);
     const what = `The log file [${error.subject}] cannot be written: ${error.reason}.`;
+    const toStderr = "The log goes to stderr; name a file that can be written with --logfile FILE.";
+    const ownPath = ownLogFilePath(surroundings);
+    if (ownPath === undefined) return { file: undefined, notice: `${what} ${toStderr}` };
     try {
       const file = openOwnLogFile(ownPath, creation);
       return { file, notice: `${what} The log goes to [${file.path}]; --logfile FILE names another one.` };
     } catch (second) {
       if (!isAboutPlace(second)) throw second;
       const whatElse = `Neither can [${second.subject}]: ${second.reason}.`;
-      return {
-        file: undefined,
-        notice: `${what} ${whatElse} The log goes to stderr; name a file that can be written with --logfile FILE.`,
-      };
+      return { file: undefined, notice: `${what} ${whatElse} ${toStderr}` };
     }
   }
 }
 
 /** XDG base directory specification 0.8: state such as logs; a relative path in the variable is to be ignored. */
-function ownLogFilePath({ environment, homeDirectory }: LogSurroundings): string {
+function ownLogFilePath({ environment, homeDirectory }: LogSurroundings): string | undefined {
   const given = environment.XDG_STATE_HOME ?? "";
-  const stateDirectory = isAbsolute(given) ? given : join(homeDirectory, ".local", "state");
-  return join(stateDirectory, "cback-amazons3-sync", "cback.log");
+  const stateDirectory = isAbsolute(given) ? given : homeDirectory && join(homeDirectory, ".local", "state");
+  return stateDirectory && join(stateDirectory, "cback-amazons3-sync", "cback.log");
 }
 
 function writeLog(file: LogFile | undefined, options: LogOptions, { screen, now }: LogSurroundings): OpenLog {

@@ -93,7 +93,7 @@ async function logged(options: Options, parts: Parts): Promise<number> {
       now: () => new Date(),
       isRoot: process.geteuid?.() === 0,
       environment: process.env,
-      homeDirectory: homedir(),
+      homeDirectory: findHomeDirectory(),
     });
   } catch (error) {
     return refuse(error, options.stack);
@@ -127,6 +127,15 @@ async function logged(options: Options, parts: Parts): Promise<number> {
     },
   );
   return close(await outcomeOf(options, log, stop.signal, parts));
+}
+
+/** Node.js throws for a user without a name, as in a container that runs under any number. */
+function findHomeDirectory(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
 }
 
 async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal, parts: Parts): Promise<Outcome> {

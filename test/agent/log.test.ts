@@ -329,6 +329,8 @@ describe("without root", () => {
     assert.equal(opened.path, undefined);
     assert.deepEqual(opened.stdout, []);
     assert.match(opened.stderr.join("\n"), /^\S+ UTC --> \[WARNING\] The log file .* Neither can .* --logfile FILE\.$/);
+    const homeless = openAsUser(PLAIN, { ...plain, homeDirectory: undefined });
+    assert.match(homeless.stderr.join("\n"), /^\S+ UTC --> \[WARNING\] The log file .* --logfile FILE\.$/);
   });
 
   test("a log file that was asked for and cannot be written ends the run", (t) => {

@@ -45,7 +45,7 @@ function records(folder: string): string[] {
   return lines.map((line) => line.replace(/^.* --> \[(\w+) *\] /, "$1 "));
 }
 
-describe("without a run", () => {
+describe("without a run", { concurrency: 4 }, () => {
   test("-h prints the help on stdout and exits 0", async () => {
     const { code, stdout, stderr } = await ended(start(ENTRY, ["-h"]));
     assert.deepEqual([code, stderr], [0, ""]);
@@ -129,7 +129,7 @@ describe("without a run", () => {
   });
 });
 
-describe("with a run", () => {
+describe("with a run", { concurrency: 4 }, () => {
   test("the log begins with the command line and the facts, and ends with the status", async (t) => {
     const folder = temporaryFolder(t);
     const { code, stdout, stderr } = await ended(startRun(folder, "success"));
@@ -211,7 +211,7 @@ describe("with a run", () => {
   });
 });
 
-describe("fault 51: interrupted", () => {
+describe("fault 51: interrupted", { concurrency: 4 }, () => {
   async function running(folder: string, run: string): Promise<Child> {
     const child = startRun(folder, run);
     await once(child.stdout, "data");
