@@ -2,9 +2,7 @@
 import { relative } from "node:path";
 import { findEngine, startEngine, stopEngine } from "./engine.ts";
 import { LocalError } from "./local-error.ts";
-import { LOCAL_FOLDER, ROOT } from "./paths.ts";
-
-const BUCKET = "cback-local";
+import { LOCAL_BUCKET, LOCAL_FOLDER, ROOT } from "./paths.ts";
 
 const USAGE = `Usage: npm run local -- up|down|status
   up      start the local AWS engine and deploy the stack into it
@@ -13,7 +11,7 @@ const USAGE = `Usage: npm run local -- up|down|status
 
 async function up(): Promise<void> {
   const started = Date.now();
-  const engine = await startEngine({ folder: LOCAL_FOLDER, bucket: BUCKET, say: console.log });
+  const engine = await startEngine({ folder: LOCAL_FOLDER, bucket: LOCAL_BUCKET, say: console.log });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`
 The local AWS engine is up (${seconds} s): ${engine.endpoint}

@@ -7,6 +7,9 @@ export const ROOT = join(import.meta.dirname, "..", "..");
 /** The folder of the engine that `npm run local` starts. */
 export const LOCAL_FOLDER = join(ROOT, ".local");
 
+/** The bucket of that engine. */
+export const LOCAL_BUCKET = "cback-local";
+
 /** Installed once for all engines of a checkout. */
 export const VENV_FOLDER = join(LOCAL_FOLDER, "venv");
 
