@@ -18,6 +18,8 @@ export type LookUp = (target: Target | undefined, queueUrl: string | undefined) 
 type FactList = ReadonlyArray<readonly [name: string, value: string]>;
 
 const FIND_TIMEOUT_MS = 3_000;
+// As many questions one after the other, each with the limit above, as queue and validator need.
+const LOOK_UP_TIMEOUT_MS = 6 * FIND_TIMEOUT_MS;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,13 +45,16 @@ export function queueFact(target: Target | undefined, queueUrl: string | undefin
 /** The values of all facts; of what cannot be found out in time, why. */
 export async function findFacts(facts: readonly Fact[]): Promise<Array<[name: string, value: string]>> {
   return Promise.all(
-    facts.map(async ([name, find]) => [name, await inTime(find, (why) => `not known: ${why}`)] as [string, string]),
+    facts.map(
+      async ([name, find]) =>
+        [name, await inTime(find, FIND_TIMEOUT_MS, (why) => `not known: ${why}`)] as [string, string],
+    ),
   );
 }
 
-/** The same for facts that come all at once. */
-export async function lookUpFacts(lookUp: () => Promise<FactList>): Promise<FactList> {
-  return inTime(lookUp, (why) => [["Validator", `not reached: ${why}`]]);
+/** The same for facts that come all at once, after several questions. */
+export async function lookUpFacts(lookUp: () => Promise<FactList>, limitMs = LOOK_UP_TIMEOUT_MS): Promise<FactList> {
+  return inTime(lookUp, limitMs, (why) => [["Validator", `not reached: ${why}`]]);
 }
 
 /** `Name...: value`, aligned. */
@@ -58,12 +63,13 @@ export function factLines(facts: FactList): string[] {
   return facts.map(([name, value]) => `${name.padEnd(width, ".")}: ${value}`);
 }
 
-async function inTime<Value>(find: () => Promise<Value>, otherwise: (why: string) => Value): Promise<Value> {
+async function inTime<Value>(
+  find: () => Promise<Value>,
+  limitMs: number,
+  otherwise: (why: string) => Value,
+): Promise<Value> {
   const { promise: late, resolve } = Promise.withResolvers<Value>();
-  const timer = setTimeout(
-    () => resolve(otherwise(`no answer within ${FIND_TIMEOUT_MS / 1_000} seconds`)),
-    FIND_TIMEOUT_MS,
-  );
+  const timer = setTimeout(() => resolve(otherwise(`no answer within ${limitMs / 1_000} seconds`)), limitMs);
   try {
     return await Promise.race([find(), late]);
   } catch (error) {

@@ -21,12 +21,13 @@ const screen: Screen = {
 /** What the command is for; handed in, so that the process around it can be tested without AWS. */
 export interface Parts {
   run(options: Options, log: Log, signal: AbortSignal): Promise<Outcome>;
-  readonly lookUp?: LookUp;
+  readonly lookUp: LookUp;
 }
 
 // Loaded when it is needed: --help and a wrong command line do not wait for the AWS SDK.
 const PARTS: Parts = {
   run: async (options, log, signal) => (await import("./start.ts")).start(options, log, signal),
+  lookUp: async (target, queueUrl) => (await import("./look-up.ts")).lookUp(target, queueUrl),
 };
 
 /** Runs the command of this process and ends the process. */
@@ -74,13 +75,13 @@ function refuse(error: unknown, stack: boolean): number {
   return OUTCOMES[error instanceof Failure ? error.outcome : "failed"].code;
 }
 
-async function printDiagnostics(request: Request & { kind: "diagnostics" }, lookUp: LookUp | undefined): Promise<void> {
+async function printDiagnostics(request: Request & { kind: "diagnostics" }, lookUp: LookUp): Promise<void> {
   const { awsSettings } = await import("./aws-settings.ts");
   const facts = [
     ...localFacts(process.env, new Date()),
     ...(await findFacts(awsSettings())),
     queueFact(request.target, request.queueUrl),
-    ...(lookUp === undefined ? [] : await lookUpFacts(() => lookUp(request.target, request.queueUrl))),
+    ...(await lookUpFacts(() => lookUp(request.target, request.queueUrl))),
   ];
   for (const line of factLines(facts)) screen.print(escapeText(line));
 }
