@@ -95,15 +95,9 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     async startMultipart(key) {
       const { UploadId } = await explained(
         about("write", "s3:PutObject", key),
-        client.send(
-          new CreateMultipartUploadCommand({
-            Bucket,
-            Key: key,
-            ChecksumAlgorithm: "CRC32",
-            ChecksumType: "FULL_OBJECT",
-          }),
-          { abortSignal },
-        ),
+        client.send(new CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: "CRC32" }), {
+          abortSignal,
+        }),
       );
       if (UploadId === undefined) throw explain(new Error("S3 gave no upload id"), about("write", "s3:PutObject", key));
       return { uploadId: UploadId };
@@ -122,7 +116,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       return { partNumber, etag: output.ETag ?? "", crc32: checksum(crc32) };
     },
 
-    async completeMultipart(key, uploadId, parts, whole) {
+    async completeMultipart(key, uploadId, parts, sizeBytes) {
       const command = new CompleteMultipartUploadCommand({
         Bucket,
         Key: key,
@@ -134,9 +128,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
             ChecksumCRC32: crc32,
           })),
         },
-        ChecksumType: "FULL_OBJECT",
-        ChecksumCRC32: checksum(whole.crc32),
-        MpuObjectSize: whole.sizeBytes,
+        MpuObjectSize: sizeBytes,
       });
       const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
       return { etag: etagOf(output.ETag) };

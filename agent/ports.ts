@@ -62,12 +62,12 @@ export interface Bucket {
     body: Uint8Array,
     crc32: number,
   ): Promise<{ partNumber: number; etag: string; crc32: string }>;
-  /** Publishes the object when S3 has the parts, the size and the checksum of the whole as given. */
+  /** Publishes the object when S3 has these very parts, by their checksums, and together this size. */
   completeMultipart(
     key: string,
     uploadId: string,
     parts: readonly { partNumber: number; etag: string; crc32: string }[],
-    whole: { sizeBytes: number; crc32: number },
+    sizeBytes: number,
   ): Promise<{ etag: string }>;
   abortMultipart(key: string, uploadId: string): Promise<void>;
   /** Deletes objects, and returns those that are still there, with the reason. */

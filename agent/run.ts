@@ -41,7 +41,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     target,
     mode: options.verifyOnly ? "verify-only" : options.uploadOnly ? "upload-only" : "sync",
     allowEmptySource: options.allowEmptySource,
-    driftSinceMs: provenMs(status, source),
+    driftSinceMs: isProofOf(source, status) ? provenMs(status) : undefined,
     source,
   };
   const validate = (name: string, { digest }: ShardsResult) =>
@@ -138,14 +138,17 @@ async function readStatus({ target }: Options, { bucket }: Ports, log: Log): Pro
   }
 }
 
-/** When the validator last saw the bucket as a source was; with `source`, only if it was that one. */
-function provenMs(status: Status | undefined, source?: Report["source"]): number | undefined {
-  const match = status?.latestMatch;
-  if (match === undefined || match === null) return undefined;
-  if (source !== undefined && (match.source.host !== source.host || match.source.directory !== source.directory))
-    return undefined;
-  const time = Date.parse(match.listedFrom);
+/** When the validator last saw the bucket as a source was. */
+function provenMs(status: Status | undefined): number | undefined {
+  const time = Date.parse(status?.latestMatch?.listedFrom ?? "");
   return Number.isNaN(time) ? undefined : time;
+}
+
+/** Whether the last match was about all of this very source: only then is a difference a drift of the bucket. */
+function isProofOf(source: Report["source"], status: Status | undefined): boolean {
+  const match = status?.latestMatch;
+  if (match === undefined || match === null || match.unknown > 0) return false;
+  return match.source.host === source.host && match.source.directory === source.directory;
 }
 
 /** Whether another pass can change the verdict. */

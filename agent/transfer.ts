@@ -180,7 +180,6 @@ async function sendParts(
   let published = false;
   try {
     const size = partBytes(before.sizeBytes);
-    let wholeCrc32 = 0;
     let readBytes = 0;
     let failed: unknown;
     while (readBytes < before.sizeBytes && failed === undefined) {
@@ -199,7 +198,6 @@ async function sendParts(
         throw cause;
       }
       readBytes += part.length;
-      wholeCrc32 = crc32(part, wholeCrc32);
       const sent = bucket.putPart(key, uploadId, sending.length + 1, part, crc32(part)).finally(release);
       sent.catch((cause: unknown) => {
         failed = cause;
@@ -209,8 +207,7 @@ async function sendParts(
     const parts = await Promise.all(sending);
     const probe = await file.read(Buffer.allocUnsafe(1));
     if (probe !== 0 || !(await unchanged(file, before))) return { state: "unstable" };
-    const whole = { sizeBytes: readBytes, crc32: wholeCrc32 };
-    const { etag } = await bucket.completeMultipart(key, uploadId, parts, whole);
+    const { etag } = await bucket.completeMultipart(key, uploadId, parts, readBytes);
     published = true;
     return { state: "sent", sizeBytes: readBytes, etag };
   } finally {

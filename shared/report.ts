@@ -104,6 +104,10 @@ const RunNoteSchema = Type.Object({
   run: Type.String({ pattern: RUN_PATTERN }),
   verdict: ReportSchema.properties.verdict,
   report: Type.String({ description: "key of the report" }),
+  unknown: Type.Integer({
+    minimum: 0,
+    description: "entries that the agent could not read; nothing is proven of them",
+  }),
   source: SourceSchema,
   senderIds: Type.Array(Type.String()),
   listedFrom: Time,
@@ -263,6 +267,7 @@ export function nextStatus(status: Status | undefined, report: Report): Status |
     run: report.run,
     verdict: report.verdict,
     report: reportKey(report.prefix, report.run),
+    unknown: report.totals.unknown,
     source: report.source,
     senderIds: report.senderIds,
     listedFrom: report.listedFrom,
