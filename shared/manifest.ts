@@ -6,7 +6,7 @@
  *   ["path/"]                       a directory that could not be read: all below it is unknown
  */
 import { createHash, hash } from "node:crypto";
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
 import { isReserved } from "#shared/key.ts";
 import { inRange, MAX_SHARD_ENTRIES, type ShardRange, type ShardScale } from "#shared/shard.ts";
@@ -40,9 +40,22 @@ export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManife
   return {
     count: entries.length,
     digest: createHash("sha256").update(lines).digest("hex"),
-    body: zstdCompressSync(lines).toString("base64"),
+    body: compress(lines).toString("base64"),
   };
 }
+
+/**
+ * What is near in a manifest is alike, and ETags are never: the fastest level takes no more bytes than the usual one,
+ * and a short window lets a block by itself take as many as it does within the whole (docs/measurements.md).
+ */
+function compress(lines: string | Buffer): Buffer {
+  return zstdCompressSync(lines, {
+    params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_windowLog]: WINDOW_LOG },
+  });
+}
+
+/** Blocks and window of the compression: 128 KiB. */
+const WINDOW_LOG = 17;
 
 function lineOf(entry: ManifestEntry): string {
   return `${JSON.stringify(isUnknown(entry) ? [entry.path] : [entry.path, entry.sizeBytes, entry.etag])}\n`;
@@ -118,15 +131,16 @@ function entryOf(
 }
 
 /** How many bytes of lines are weighed together: a block of zstd, which is what the whole manifest is made of. */
-const BLOCK_BYTES = 128 * 1024;
+const BLOCK_BYTES = 2 ** WINDOW_LOG;
 /** Near the limit, smaller blocks are weighed, so that a shard is not cut much too early. */
 const SMALLEST_BLOCK_BYTES = 16 * 1024;
-/** How much more than its blocks the whole may take, where one kind of names follows another. */
+/** How much more than its blocks the whole may take, where names of one kind follow those of another. */
 const WHOLE_TO_BLOCKS = 1.03;
 /** What base64 makes of a byte. */
 const BASE64_RATIO = 4 / 3;
-/** The smallest part of a multipart upload: a file's ETag cannot count more parts than it has of these. */
+/** The limits of a multipart upload, whose ETag ends in its number of parts (S3 user guide, "Multipart upload limits"). */
 const SMALLEST_PART_BYTES = 5 * 1024 * 1024;
+const MAX_PARTS = 10_000;
 
 /** What is weighed of an entry before it is uploaded. Without a size: an unknown one. */
 interface WeighedEntry {
@@ -174,7 +188,7 @@ export class ManifestScale implements ShardScale<WeighedEntry> {
   }
 
   #weighBlock(): void {
-    this.#weighedBytes += zstdCompressSync(this.#block.join("")).length * WHOLE_TO_BLOCKS;
+    this.#weighedBytes += compress(this.#block.join("")).length * WHOLE_TO_BLOCKS;
     this.#block = [];
     this.#blockBytes = 0;
   }
@@ -183,6 +197,7 @@ export class ManifestScale implements ShardScale<WeighedEntry> {
 /** A digest is as random as an ETag, and the same on every run: a tree is always cut in the same places. */
 function withMadeUpEtag({ path, sizeBytes }: WeighedEntry): ManifestEntry {
   if (sizeBytes === undefined) return { path, unknown: true };
-  const parts = sizeBytes > SMALLEST_PART_BYTES ? `-${Math.ceil(sizeBytes / SMALLEST_PART_BYTES)}` : "";
+  const parts =
+    sizeBytes > SMALLEST_PART_BYTES ? `-${Math.min(MAX_PARTS, Math.ceil(sizeBytes / SMALLEST_PART_BYTES))}` : "";
   return { path, sizeBytes, etag: hash("sha256", path).slice(0, 32) + parts };
 }

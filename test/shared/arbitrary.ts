@@ -32,14 +32,12 @@ export const etag = fc
   .tuple(fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 32, maxLength: 32 }), fc.nat(10_000))
   .map(([digest, parts]) => (parts % 2 === 0 ? digest : `${digest}-${parts}`));
 
-const knownEntry = fc.record({ path: filePath, sizeBytes: fc.maxSafeNat(), etag });
-const unknownEntry = fc.record({
-  path: fc.oneof(
-    filePath,
-    filePath.map((path) => `${path}/`),
-  ),
-  unknown: fc.constant(true as const),
-});
+const knownEntry = fc.record({ path: filePath, sizeBytes: fc.maxSafeNat(), etag }, { noNullPrototype: true });
+const unknownPath = fc.oneof(
+  filePath,
+  filePath.map((path) => `${path}/`),
+);
+const unknownEntry = fc.record({ path: unknownPath, unknown: fc.constant(true as const) }, { noNullPrototype: true });
 
 export const knownEntries: fc.Arbitrary<KnownEntry[]> = fc.array(knownEntry, { maxLength: 30 }).map(ascendingOnce);
 
