@@ -2,7 +2,7 @@
  * An AWS engine on this machine with the real stack in it: up, down, and what is up. All of its state is in one
  * folder, so that several engines can run beside each other.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { bootstrap, deployStack, isDeployed, readStackOutputs } from "./deployment.ts";
@@ -17,7 +17,7 @@ import {
   writeEnvironment,
 } from "./environment.ts";
 import { withLock } from "./folder-lock.ts";
-import { ensureHostUser, replaceHostKey } from "./host-user.ts";
+import { ensureHostUser, hostUserExists, replaceHostKey } from "./host-user.ts";
 import { type EngineFiles, engineFiles } from "./paths.ts";
 import { installEngine } from "./virtual-environment.ts";
 
@@ -41,16 +41,26 @@ export async function startEngine({ folder, bucket, say }: EngineRequest): Promi
   const python = await installEngine(say);
   return withLock(files.lock, async () => {
     if (findEngineProcess(folder) === undefined) say("Starting the local AWS engine ...");
-    const engine = await startEngineProcess(folder, python);
+    let engine = await startEngineProcess(folder, python);
     // The port may be another one than last time, so only the credentials are taken over.
     const environmentFor = (credentials: Credentials) => engineEnvironment({ engine, files, bucket, credentials });
 
     const known = readCredentials(files.env);
     const host = known !== undefined && (await reachesBucket(environmentFor(known), bucket)) ? known : undefined;
-    const credentials =
-      host !== undefined && isDeployed(files, bucket)
-        ? host
-        : await deploy({ files, bucket, administrator: environmentFor(ADMIN), host, say });
+    let credentials = host;
+    if (credentials === undefined || !isDeployed(files, bucket)) {
+      if (host === undefined && holdsRemains(files) && !(await knowsHostUser(environmentFor(ADMIN)))) {
+        say("The engine was ended before its stack was complete: starting an empty one ...");
+        await stopEngineProcess(folder);
+        for (const remains of [files.state, files.objects]) rmSync(remains, { recursive: true });
+        engine = await startEngineProcess(folder, python);
+      }
+      say("Deploying the stack with the CDK ...");
+      credentials = await deploy({ files, bucket, administrator: environmentFor(ADMIN), host });
+      // The engine writes down what was deployed only when it stops; so a crash later on loses nothing.
+      await stopEngineProcess(folder);
+      engine = await startEngineProcess(folder, python);
+    }
 
     const environment = environmentFor(credentials);
     writeEnvironment(files.env, environment);
@@ -64,12 +74,10 @@ interface DeploymentStep {
   readonly administrator: EngineEnvironment;
   /** The host's credentials, where the engine knows them from an earlier deployment. */
   readonly host: Credentials | undefined;
-  readonly say: (line: string) => void;
 }
 
 /** Returns the host's credentials. */
-async function deploy({ files, bucket, administrator, host, say }: DeploymentStep): Promise<Credentials> {
-  say("Deploying the stack with the CDK ...");
+async function deploy({ files, bucket, administrator, host }: DeploymentStep): Promise<Credentials> {
   if (host === undefined) await bootstrap({ files, bucket, environment: administrator });
   await deployStack({ files, bucket, environment: administrator });
 
@@ -81,6 +89,19 @@ async function deploy({ files, bucket, administrator, host, say }: DeploymentSte
   } finally {
     iam.destroy();
   }
+}
+
+async function knowsHostUser(administrator: EngineEnvironment): Promise<boolean> {
+  const iam = new IAMClient(clientSettings(administrator));
+  try {
+    return await hostUserExists(iam);
+  } finally {
+    iam.destroy();
+  }
+}
+
+function holdsRemains(files: EngineFiles): boolean {
+  return readdirSync(files.objects).length > 0;
 }
 
 /** Stops the engine of a folder; what it holds stays. Returns whether it ran. */

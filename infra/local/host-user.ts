@@ -6,13 +6,25 @@ import {
   DeleteAccessKeyCommand,
   DetachUserPolicyCommand,
   EntityAlreadyExistsException,
+  GetUserCommand,
   type IAMClient,
   ListAccessKeysCommand,
   ListAttachedUserPoliciesCommand,
+  NoSuchEntityException,
 } from "@aws-sdk/client-iam";
 import type { Credentials } from "./environment.ts";
 
 const HOST = { UserName: "cback-host" };
+
+export async function hostUserExists(iam: IAMClient): Promise<boolean> {
+  try {
+    await iam.send(new GetUserCommand(HOST));
+    return true;
+  } catch (error) {
+    if (error instanceof NoSuchEntityException) return false;
+    throw error;
+  }
+}
 
 /** Makes the user, or gives the one that is there the policy as its only one. */
 export async function ensureHostUser(iam: IAMClient, policyArn: string): Promise<void> {
