@@ -11,12 +11,11 @@ import { openBucket } from "./bucket.ts";
 import { diagnose } from "./diagnose.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
+import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import type { Clock, Ports } from "./ports.ts";
 import { findQueue, openQueue } from "./queue.ts";
 
-/** How many requests to S3 are in flight at once; each holds at most one part of a file in memory. */
-export const REQUESTS_IN_FLIGHT = 16;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long a connection may stay silent. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -96,7 +95,7 @@ function tellRequests(client: S3Client, log: Pick<Log, "request">): void {
   );
 }
 
-export function systemClock(signal: AbortSignal): Clock {
+function systemClock(signal: AbortSignal): Clock {
   return {
     now: () => new Date(),
     monotonicMs: () => performance.now(),

@@ -1,4 +1,8 @@
 /** A limit on how much goes on at once, first come first served. */
+
+/** How many requests to S3 are in flight at once; each holds at most one part of a file in memory. */
+export const REQUESTS_IN_FLIGHT = 16;
+
 export class Limit {
   #free: number;
   readonly #waiting: (() => void)[] = [];

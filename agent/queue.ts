@@ -52,6 +52,6 @@ function requestAbout(operation: string, subject: string, action: string) {
   return { operation, subject, action, resource: "the validator's queue" };
 }
 
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return /QueueDoesNotExist|NonExistentQueue/.test(nameOf(error));
 }

@@ -12,7 +12,7 @@ import type { Target } from "#shared/target.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
-import { Limit } from "./limit.ts";
+import { Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Evidence, plan } from "./plan.ts";
 import type { BytePath, Ports } from "./ports.ts";
@@ -22,8 +22,6 @@ import { hasContent, send, type Untransferred } from "./transfer.ts";
 import { codeOf, type WalkEntry, type WalkedFile, type WalkNotice, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 3;
-/** How many requests to S3 are in flight at once; each holds at most one part of a file in memory. */
-const REQUESTS_IN_FLIGHT = 16;
 /** How many files are open at once: more than requests, so that the next one is read while others travel. */
 const FILES_IN_FLIGHT = 24;
 /** After so many uploads in a row have failed, the fault is not with the files. */
