@@ -1,0 +1,109 @@
+/** The bucket was changed behind the agent's back: found by a check, repaired by a run, and told either way. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+import { assertExit, runAgent } from "./agent-process.ts";
+import { BucketView } from "./bucket-view.ts";
+import { addFiles, makeTree } from "./tree.ts";
+
+const TREE = {
+  ...{ "a/1": "one", "a/2": "two", "a/3": "three", "a-b": "beside a directory", "b/4": "four", "b/5": "five" },
+  ...{ c: "see", "d/6": "six", "d/7": "seven" },
+};
+
+describe("drift", { concurrency: 3 }, () => {
+  for (const shardEntries of ["2", undefined]) {
+    const where = shardEntries === undefined ? "in one shard" : "across shards";
+    // cback-amazons3-sync -v SOURCE s3://BUCKET/drift
+    // cback-amazons3-sync SOURCE s3://BUCKET/drift
+    test(`fault 56: ${where}, a check names each object that differs, and a run repairs just these`, async (t) => {
+      const folder = temporaryFolder(t);
+      const source = makeTree(folder, TREE);
+      const view = new BucketView(t, `drift-${shardEntries ?? "one"}/`);
+      const settings = { environment: { CBACK_TEST_SHARD_ENTRIES: shardEntries } };
+      assertExit(await runAgent(folder, [source, view.url], settings), 0);
+      assertExit(await runAgent(folder, ["-v", source, view.url], settings), 0);
+
+      await view.remove("a/3");
+      await view.put("c", "C!!");
+      await view.put("c/extra", "nobody knows me");
+      const changes = await view.changes();
+      const check = await runAgent(folder, ["-v", source, view.url], settings);
+      assertExit(check, 6);
+      assert.deepEqual(check.stderr.split("\n"), [
+        "[a/3] is missing in the bucket.",
+        "[c] is of other content in the bucket.",
+        "[c/extra] is in the bucket, not in the source.",
+        "",
+      ]);
+      assert.match(check.stdout, /^Verdict: MISMATCH\./);
+      assert.equal(await view.changes(), changes, "a check changes nothing");
+      const report = await view.report(check);
+      assert.deepEqual(
+        report.findings.map(({ kind, path }) => [kind, path]),
+        [
+          ["missing", "a/3"],
+          ["etag-differs", "c"],
+          ["unexpected", "c/extra"],
+        ],
+      );
+      assert.equal(report.shards, shardEntries === undefined ? 1 : 5);
+
+      const repair = await runAgent(folder, [source, view.url], settings);
+      assertExit(repair, 0);
+      assert.equal(repair.stderr, "");
+      assert.match(repair.stdout, /^Verdict: match\..*\nSource: .* 2 uploaded, 7 unchanged\.\n/);
+      const [, told = ""] =
+        /^Repaired 3 objects that changed in the bucket since it was last proven:\n((?: {2}.*\n)*)/m.exec(
+          repair.stdout,
+        ) ?? [];
+      assert.deepEqual(told.trimEnd().split("\n").sort(), [
+        "  changed: [c]",
+        "  missing: [a/3]",
+        "  unexpected: [c/extra]",
+      ]);
+      assert.deepEqual(await view.paths(), Object.keys(TREE).sort());
+      assert.equal(String(await view.read("c")), "see");
+
+      const after = await runAgent(folder, ["-v", "--detailed-exit-codes", source, view.url], settings);
+      assertExit(after, 0);
+      assert.doesNotMatch(after.stdout, /Repaired/);
+    });
+  }
+
+  // cback-amazons3-sync -u SOURCE s3://BUCKET/drift-upload-only
+  test("with -u what is missing or changed is repaired, what is extra stays", async (t) => {
+    const folder = temporaryFolder(t);
+    const source = makeTree(folder, TREE);
+    const view = new BucketView(t, "drift-upload-only/");
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    await view.remove("a/1");
+    await view.put("b/5", "FIVE and more");
+    await view.put("extra", "stays");
+    const repair = await runAgent(folder, ["-u", source, view.url]);
+    assertExit(repair, 0);
+    assert.match(repair.stdout, /^Repaired 2 objects/m);
+    assert.deepEqual(await view.paths(), [...Object.keys(TREE), "extra"].sort());
+  });
+
+  // cback-amazons3-sync -v SOURCE s3://BUCKET/drift-source
+  test("a check of a source that changed names what is missing, of another size, of other content, and too many", async (t) => {
+    const folder = temporaryFolder(t);
+    const source = makeTree(folder, { gone: "x", longer: "x", other: "x", same: "x" });
+    const view = new BucketView(t, "drift-source/");
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    const changed = makeTree(folder, { longer: "xyz", new: "x", other: "y", same: "x" });
+    const check = await runAgent(folder, ["-v", "--detailed-exit-codes", changed, view.url]);
+    assertExit(check, 7);
+    assert.deepEqual(check.stderr.split("\n"), [
+      "[gone] is in the bucket, not in the source.",
+      "[longer] is of another size in the bucket.",
+      "[new] is missing in the bucket.",
+      "[other] is of other content in the bucket.",
+      "",
+    ]);
+    // A file that has just been written is as new as its object: only its content tells them apart.
+    addFiles(changed, { new: "x" });
+    assertExit(await runAgent(folder, ["-v", source, view.url]), 0);
+  });
+});
