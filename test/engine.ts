@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEngine, stopEngine } from "#infra/local/engine.ts";
-import { TEST_ENGINE_ENV } from "./test-engine-env.ts";
+import { ENGINE_SETTINGS_ENV } from "./live-engine.ts";
 
 /** A dot, because names made from it must cope with one. */
 const BUCKET = "cback.test";
@@ -14,10 +14,10 @@ const BUCKET = "cback.test";
 let folder: string | undefined;
 
 export async function globalSetup(): Promise<void> {
-  folder = process.env[TEST_ENGINE_ENV.folder] ?? mkdtempSync(join(tmpdir(), "cback-test-"));
+  folder = mkdtempSync(join(tmpdir(), "cback-engine-"));
   const engine = await startEngine({ folder, bucket: BUCKET, say: () => {} });
   // Test processes are started with the environment as it is now.
-  process.env[TEST_ENGINE_ENV.settings] = engine.environmentFile;
+  process.env[ENGINE_SETTINGS_ENV] = engine.environmentFile;
 }
 
 export async function globalTeardown(): Promise<void> {

@@ -1,7 +1,9 @@
 /** The running engine, for tests that need the real thing: who can reach it, as whom, and how. */
 import { asAdmin, type ClientSettings, clientSettings } from "#infra/local/engine-client.ts";
 import { cleanEnvironment, type EngineEnvironment, readEnvironment } from "#infra/local/environment.ts";
-import { TEST_ENGINE_ENV } from "./test-engine-env.ts";
+
+/** Names the engine's file of settings, like the one that `npm run local -- up` writes to `.local/env`. */
+export const ENGINE_SETTINGS_ENV = "TEST_ENGINE_ENV_FILE";
 
 export interface LiveEngine {
   readonly bucket: string;
@@ -15,7 +17,7 @@ export interface LiveEngine {
 }
 
 export function liveEngine(): LiveEngine {
-  const path = process.env[TEST_ENGINE_ENV.settings];
+  const path = process.env[ENGINE_SETTINGS_ENV];
   const environment = path === undefined ? undefined : readEnvironment(path);
   if (environment === undefined) {
     throw new Error("No engine to test with: run this by `npm test -- PATH`, in a folder that test/run.ts knows.");

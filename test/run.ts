@@ -1,18 +1,18 @@
 /**
  * `npm test [-- PATH... | OPTION...]`: runs the test files, with an engine only if one of them needs it, and closes with
- * one line of counts. Exits non-zero if a test failed or none ran, and leaves no engine behind, not even on Ctrl-C.
+ * one line of counts. Exits non-zero if a test failed or none ran, and leaves nothing behind, not even on Ctrl-C.
  */
-import { spawn } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { stopEngine } from "#infra/local/engine.ts";
-import { TEST_ENGINE_ENV } from "./test-engine-env.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FILES_AT_ONCE = 2;
 /** Tests in these folders use the real engine. */
 const ENGINE_FOLDERS = ["test/e2e/", "test/faults/", "test/infra/local/"];
+const NONE_RAN = "0 passed, 0 failed\n";
 
 process.chdir(ROOT);
 const parameters = process.argv.slice(2);
@@ -21,19 +21,19 @@ const options = parameters.filter((parameter) => !existsSync(parameter));
 const files = (paths.length > 0 ? paths : ["test"]).flatMap(testFiles);
 const needsEngine = files.some((file) => ENGINE_FOLDERS.some((folder) => file.startsWith(folder)));
 
-const scratch = mkdtempSync(join(tmpdir(), "cback-test-"));
-const engineFolder = join(scratch, "engine");
+/** All temporary folders of the tests are in here, so that those of a test that was interrupted go too. */
+const scratch = mkdtempSync(join(tmpdir(), "cback-tests-"));
+// Some tests give up their privileges and must still enter.
+chmodSync(scratch, 0o755);
 const countsPath = join(scratch, "counts");
 
 try {
   const exitCode = await runTests();
-  const counts = existsSync(countsPath) ? readFileSync(countsPath, "utf8") : "";
-  process.stdout.write(`\n${counts || "0 passed, 0 failed\n"}`);
-  const noneRan = /^0 passed, 0 failed/.test(counts || "0 passed, 0 failed");
-  process.exitCode = exitCode !== 0 ? exitCode : Number(noneRan);
+  const counts = existsSync(countsPath) ? readFileSync(countsPath, "utf8") : NONE_RAN;
+  process.stdout.write(`\n${counts}`);
+  process.exitCode = exitCode === 0 && counts === NONE_RAN ? 1 : exitCode;
 } finally {
-  // The tests' own teardown does not come to its end when they are interrupted.
-  if (needsEngine) await stopEngine(engineFolder);
+  for (const pidFile of globSync("*/engine.pid", { cwd: scratch })) await stopEngine(join(scratch, dirname(pidFile)));
   rmSync(scratch, { recursive: true, force: true });
 }
 
@@ -43,7 +43,7 @@ function testFiles(path: string): string[] {
   return found.map((file) => relative(ROOT, join(ROOT, file)).replaceAll(sep, "/")).sort();
 }
 
-function runTests(): Promise<number> {
+async function runTests(): Promise<number> {
   const child = spawn(
     process.execPath,
     [
@@ -55,12 +55,22 @@ function runTests(): Promise<number> {
       ...options,
       ...files,
     ],
-    { stdio: "inherit", env: { ...process.env, [TEST_ENGINE_ENV.folder]: engineFolder } },
+    // A group of its own: the runner does not end its test files when it is interrupted.
+    { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, TMPDIR: scratch }, detached: true },
   );
-  // A terminal signals the tests too; a process that only signals this one means them as well.
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => signalGroup(child, name));
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.on("error", reject);
-  child.on("close", (code) => resolve(code ?? 1));
-  return promise;
+  child.on("exit", (code) => resolve(code ?? 1));
+  const exitCode = await promise;
+  signalGroup(child, "SIGKILL");
+  return exitCode;
+}
+
+function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, name);
+  } catch {
+    // Nobody is left in it.
+  }
 }
