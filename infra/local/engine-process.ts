@@ -14,6 +14,7 @@ import { type EngineFiles, engineFiles, NODE_FOLDER } from "./paths.ts";
 import { groupMembers } from "./processes.ts";
 
 const HOST = "127.0.0.1";
+const APPLICATION = join(import.meta.dirname, "engine_application.py");
 const POLL_DELAY_MS = 100;
 /** A cold start on a busy machine takes a few seconds. */
 const START_LIMIT_MS = 60_000;
@@ -107,7 +108,7 @@ function spawnEngine({ folder, files, python, certificate, port }: EngineStart):
     python,
     [
       // The server's own command: the engine's would also listen on port 443 where it may.
-      ...["-m", "hypercorn", "ministack.app:app", "--workers", "0", "--keep-alive", "75"],
+      ...["-m", "hypercorn", `${APPLICATION}:app`, "--workers", "0", "--keep-alive", "75"],
       ...["--bind", `${HOST}:${port}`, "--certfile", certificate.server, "--keyfile", certificate.key],
     ],
     // A group of its own, which its functions share.
@@ -128,6 +129,8 @@ function engineEnvironment(files: EngineFiles, certificate: Certificate, port: n
     HOME: files.temporary,
     TMPDIR: files.temporary,
     LANG: "C.UTF-8",
+    // Nothing is written beside our own file.
+    PYTHONDONTWRITEBYTECODE: "1",
     USE_SSL: "1",
     MINISTACK_SSL_CERT: certificate.server,
     MINISTACK_SSL_KEY: certificate.key,
