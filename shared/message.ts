@@ -73,10 +73,17 @@ export class MessageError extends Error {
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 export function encodeMessage(message: Omit<Message, "version">): string {
-  const text = JSON.stringify({ version: CONTRACT_VERSION, ...message });
+  const text = JSON.stringify({ version: CONTRACT_VERSION, ...message }).replace(NOT_IN_SQS, escaped);
   if (Buffer.byteLength(text) > MAX_MESSAGE_BYTES)
     throw new ManifestError(`the message of shard ${message.shard.index} is larger than SQS takes`);
   return text;
+}
+
+/** What JSON leaves as it is and SQS refuses: it takes no other characters than XML 1.0 (SQS API, "SendMessage"). */
+const NOT_IN_SQS = /[\ufffe\uffff]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16)}`;
 }
 
 /**

@@ -34,6 +34,23 @@ describe("a message", () => {
     fc.assert(fc.property(message, (message) => assert.deepEqual(decodeMessage(encodeMessage(message)), message)));
   });
 
+  test("holds only characters that SQS takes, whatever the names are", () => {
+    const strange = fc.constantFrom("\uffff", "\ufffe", "\u0000", "\u000b", "\ud800", "\u{10ffff}", "\u007f");
+    const names = fc.string({ unit: fc.oneof(strange, fc.string({ minLength: 1, maxLength: 1 })) });
+    fc.assert(
+      fc.property(message, names, (message, name) => {
+        const strangely = {
+          ...message,
+          shard: { ...message.shard, after: name },
+          source: { host: name, directory: name },
+        };
+        const encoded = encodeMessage(strangely);
+        assert.match(encoded, /^[\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u);
+        assert.deepEqual(decodeMessage(encoded), strangely);
+      }),
+    );
+  });
+
   test("that SQS would not take is not made", () => {
     const [whole] = fc.sample(message, { numRuns: 1, seed: 1 });
     assert.ok(whole);
