@@ -30,10 +30,10 @@ export const MAX_BODY_BYTES = 960_000;
 /** The most bytes that a body may decompress to. 20,000 keys of 1,024 bytes are 22 MB; a bomb would be far more. */
 export const MAX_LINES_BYTES = 64 * 1024 * 1024;
 /**
- * The longest line: a key of 1,024 control characters takes 6 KiB of JSON. Longer ones are not even parsed, for a
- * parser takes time and memory for each bracket that a line opens.
+ * The longest line: the path of an unreadable directory may have 4,096 control characters, which take 24 KiB of JSON.
+ * Longer ones are not even parsed, for a parser takes time and memory for each bracket that a line opens.
  */
-const MAX_LINE_LENGTH = 16 * 1024;
+const MAX_LINE_LENGTH = 32 * 1024;
 
 export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManifest {
   const lines = Buffer.from(entries.map(lineOf).join(""), "utf8");
