@@ -83,6 +83,7 @@ export class Bucket {
       try {
         return pageOf(await this.#client.send(command, signal === undefined ? {} : { abortSignal: signal }));
       } catch (error) {
+        if (signal?.aborted) throw new BucketError("list the bucket", new Error("the function's time was up"));
         const torn = error instanceof ListingError || isUnreadableAnswer(error);
         if (!torn) throw new BucketError("list the bucket", error);
         if (attempt === PAGE_ATTEMPTS)

@@ -1,11 +1,12 @@
 /** One shard, from its message to its part: what the manifest says against what the bucket lists. Writes nothing. */
-import { listRange } from "#shared/listing.ts";
+import type { PageRequest } from "#shared/listing.ts";
 import { decodeManifest } from "#shared/manifest.ts";
 import type { Message, MessageHeader } from "#shared/message.ts";
 import { NO_TOTALS, type Part } from "#shared/report.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
 import type { Bucket } from "./bucket.ts";
 import { Findings } from "./findings.ts";
+import { listShard } from "./list-shard.ts";
 import { validateShard } from "./validate.ts";
 
 export interface Checked {
@@ -38,7 +39,8 @@ export async function checkShard(
   const entries = decodeManifest(manifest, shard, prefix);
   const findings = new Findings();
   const listedFrom = now().toISOString();
-  const objects = listRange((request) => bucket.fetchPage(request, signal), prefix, shard);
+  const fetchPage = (request: PageRequest) => bucket.fetchPage(request, signal);
+  const objects = listShard({ fetchPage, keyPrefix: prefix, range: shard, entries, findings });
   const totals = await validateShard(entries, objects, findings);
   const listedThrough = now().toISOString();
   const findingLines = findings.lines();

@@ -1,0 +1,62 @@
+/**
+ * The objects of a shard's key range, as the comparison needs them: all of them, until there are so many unexpected ones
+ * that they are no longer counted; from then on the listing jumps from entry to entry. After years of `--uploadOnly` a
+ * range may hold millions of objects that the source no longer has, and what it should hold must still be checked.
+ */
+import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
+import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
+import { listRange, type Page, type PageRequest } from "#shared/listing.ts";
+import type { ShardRange } from "#shared/shard.ts";
+import type { FindingsSink } from "./validate.ts";
+
+/** A page of S3: shorter ways are not worth a jump, which begins a new page. */
+const JUMP_AFTER_OBJECTS = 1_000;
+
+export interface ShardListing {
+  readonly fetchPage: (request: PageRequest) => Promise<Page>;
+  readonly keyPrefix: string;
+  readonly range: Pick<ShardRange, "after" | "through">;
+  /** In key order, as the manifest has them. */
+  readonly entries: readonly ManifestEntry[];
+  readonly findings: Pick<FindingsSink, "full">;
+}
+
+export async function* listShard(
+  { fetchPage, keyPrefix, range, entries, findings }: ShardListing,
+  jumpAfterObjects: number = JUMP_AFTER_OBJECTS,
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  let after = range.after;
+  let position = 0;
+  for (let jump = true; jump; ) {
+    jump = false;
+    let objectsSinceEntry = 0;
+    for await (const object of listRange(fetchPage, keyPrefix, { after, through: range.through })) {
+      yield object;
+      objectsSinceEntry += 1;
+      let next = entries[position];
+      while (next !== undefined && compareKeys(next.path, object.path) <= 0) {
+        objectsSinceEntry = 0;
+        position += 1;
+        next = entries[position];
+      }
+      if (findings.full && next !== undefined && objectsSinceEntry >= jumpAfterObjects) {
+        after = pathBefore(next.path, MAX_KEY_BYTES - keyBytes(keyPrefix));
+        jump = true;
+        break;
+      }
+    }
+  }
+}
+
+/**
+ * The highest path before another one: nothing that S3 can hold lies between the two.
+ *
+ * @param maxBytes how long a path may be, in UTF-8 bytes
+ */
+export function pathBefore(path: string, maxBytes: number): string {
+  const last = path.codePointAt(path.length - (/[\ud800-\udbff][\udc00-\udfff]$/.test(path) ? 2 : 1)) ?? 0;
+  const start = path.slice(0, path.length - (last > 0xffff ? 2 : 1));
+  if (last === 0) return start;
+  // No character has one of the code points in between: they are the halves of surrogate pairs.
+  return lastKeyBelow(start + String.fromCodePoint(last === 0xe000 ? 0xd7ff : last - 1), maxBytes);
+}

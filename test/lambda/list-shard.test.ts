@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { Findings } from "#lambda/findings.ts";
+import { listShard, pathBefore } from "#lambda/list-shard.ts";
+import { validateShard } from "#lambda/validate.ts";
+import type { ManifestEntry } from "#shared/entry.ts";
+import type { Finding } from "#shared/report.ts";
+import { byBytes, manifestEntries, text } from "#test/shared/arbitrary.ts";
+import { startValidator } from "./delivering.ts";
+
+const PATH_BYTES = 64;
+const ALL = { after: null, through: null };
+
+describe("the path before a path", () => {
+  it("lies before it, and no other path lies between the two", () => {
+    const path = text.filter((one) => one !== "");
+    fc.assert(
+      fc.property(path, fc.oneof(path, fc.string({ unit: "binary", maxLength: 12 })), (one, other) => {
+        const before = pathBefore(one, PATH_BYTES);
+        assert.ok(before.isWellFormed());
+        assert.ok(Buffer.byteLength(before) <= PATH_BYTES);
+        assert.ok(byBytes(before, one) < 0);
+        for (const near of [other, one + other, one.slice(0, -1) + other, before.slice(0, -1)]) {
+          if (!near.isWellFormed() || Buffer.byteLength(near) > PATH_BYTES) continue;
+          assert.ok(byBytes(near, before) <= 0 || byBytes(near, one) >= 0, JSON.stringify([before, near, one]));
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("is the path itself without its last character when that is the lowest", () => {
+    assert.equal(pathBefore("a\u0000", PATH_BYTES), "a");
+  });
+});
+
+describe("the listing of a shard", () => {
+  it("finds all that the manifest names, however many unexpected objects are jumped over", async (test) => {
+    const { store, services } = await startValidator(test);
+    store.pageSize = 3;
+    await fc.assert(
+      fc.asyncProperty(
+        manifestEntries,
+        fc.uniqueArray(text, { maxLength: 40 }),
+        fc.subarray([0, 1, 2, 3, 4, 5, 6, 7]),
+        async (entries, extras, present) => {
+          store.objects.clear();
+          for (const path of extras) if (path !== "") store.put(path, "x");
+          for (const index of present) {
+            const entry = entries[index];
+            if (entry !== undefined) store.put(entry.path, "there");
+          }
+          const fetchPage = services.bucket.fetchPage.bind(services.bucket);
+          const validated = async (findings: Findings, jumpAfter: number) => {
+            const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, jumpAfter);
+            const totals = await validateShard(entries, objects, findings);
+            const named = findings.first.filter(({ kind }: Finding) => kind !== "unexpected");
+            return { ...totals, unexpected: 0, unexpectedAtLeast: false, named };
+          };
+          const whole = await validated(new Findings(), Number.POSITIVE_INFINITY);
+          assert.deepEqual(await validated(new Findings(2), 2), whole);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("does not page through what it no longer counts", async (test) => {
+    const { store, services } = await startValidator(test);
+    store.pageSize = 10;
+    for (let index = 0; index < 2_000; index++) store.put(`m/${String(index).padStart(5, "0")}`, "x");
+    const entries: ManifestEntry[] = ["a", "m/00500", "m/01900", "z"].map((path) => {
+      const { etag } = store.put(path, "y");
+      return { path, sizeBytes: 1, etag };
+    });
+    const findings = new Findings(20);
+    const fetchPage = services.bucket.fetchPage.bind(services.bucket);
+    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, 10);
+    const totals = await validateShard(entries, objects, findings);
+    assert.deepEqual([totals.matched, totals.unexpected, totals.unexpectedAtLeast], [4, 20, true]);
+    assert.ok(store.asked.length < 15, `${store.asked.length} pages for 4 entries`);
+  });
+});
