@@ -19,6 +19,14 @@ export interface Request {
 const CREDENTIALS_HINT =
   "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, log in with `aws sso login`, or give this machine a role; --diagnostics shows what is found.";
 
+/** An answer that cannot be S3's, or did not arrive whole, though its status is 200. */
+export class DamagedAnswer extends Error {
+  override readonly name = "DamagedAnswer";
+}
+
+const ANSWER_HINT =
+  "A proxy or the login page of a network may stand between: check the network and AWS_ENDPOINT_URL, then run again.";
+
 interface Explanation {
   outcome: Outcome;
   reason: string;
@@ -34,6 +42,18 @@ export function explain(error: unknown, request: Request): Failure {
 
 function explanation(error: unknown, request: Request): Explanation {
   const name = nameOf(error);
+  if (error instanceof DamagedAnswer || isUnreadableAnswer(error))
+    return {
+      outcome: "failed",
+      reason: `the answer is damaged, or not from S3: ${messageOf(error)}`,
+      hint: ANSWER_HINT,
+    };
+  if (statusOf(error) === 407)
+    return {
+      outcome: "configuration",
+      reason: "the proxy wants a login (407)",
+      hint: "Put user and password into HTTPS_PROXY.",
+    };
   switch (name) {
     case "AbortError":
       return { outcome: "interrupted", reason: "interrupted", hint: "Run the same command again to go on." };
@@ -96,6 +116,12 @@ function networkExplanation(error: unknown): Explanation | undefined {
       reason: `the server's certificate is not trusted (${code})`,
       hint: "If it is the right server, name the file with its authority in NODE_EXTRA_CA_CERTS.",
     };
+  if (code === "EPROTO")
+    return {
+      outcome: "configuration",
+      reason: "what answers there speaks no TLS, or another kind of it (EPROTO)",
+      hint: "Check AWS_ENDPOINT_URL (http or https, and the port), and whether a proxy stands between.",
+    };
   const reason: Record<string, string> = {
     ENOTFOUND: "its host name is not known",
     EAI_AGAIN: "the name service does not answer",
@@ -106,6 +132,11 @@ function networkExplanation(error: unknown): Explanation | undefined {
     reason: `${reason[code] ?? "the connection failed"} (${code})`,
     hint: "Check the network, AWS_REGION and AWS_ENDPOINT_URL, then run again: what is done stays done.",
   };
+}
+
+/** Whether an answer came that the SDK could not read. It marks such errors with the answer, and gives them no code. */
+export function isUnreadableAnswer(error: unknown): boolean {
+  return error instanceof Error && "$response" in error && !("$fault" in error);
 }
 
 /** Whether an error would meet every other request as well, so that going on makes no sense. */
@@ -128,7 +159,9 @@ export function statusOf(error: unknown): number | undefined {
 
 /** What the service or the system says, as the end of a sentence. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/\.\s*$/, "") : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // The SDK adds lines for developers.
+  return (error.message.split("\n")[0] ?? "").replace(/\.\s*$/, "");
 }
 
 function sentenceOf(error: unknown): string {

@@ -13,12 +13,12 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import type { ListedObject, Page } from "#shared/listing.ts";
-import { explain, messageOf, nameOf, type Request, statusOf } from "./aws-errors.ts";
-import type { Failure } from "./errors.ts";
+import { DamagedAnswer, explain, isUnreadableAnswer, nameOf, type Request, statusOf } from "./aws-errors.ts";
+import { type Failure, UploadLost } from "./errors.ts";
 import type { Bucket, DeleteFault } from "./ports.ts";
 
-/** How often a page is asked for that arrives damaged. */
-const PAGE_ATTEMPTS = 4;
+/** How often something is asked for that arrives damaged: the SDK only asks again when no answer came. */
+const READ_ATTEMPTS = 4;
 /** How many keys S3 deletes with one request. */
 const DELETE_BATCH_KEYS = 1_000;
 
@@ -41,8 +41,17 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     try {
       return await work;
     } catch (error) {
-      throw signal.aborted ? interrupted(request) : explain(error, request);
+      if (signal.aborted) throw interrupted(request);
+      const failure = explain(error, request);
+      throw isUploadLost(error) ? new UploadLost(failure) : failure;
     }
+  }
+
+  /** What S3 gave to an object or part. A login page of a network, or a broken proxy, answers 200 too. */
+  function etagIn(output: { readonly ETag?: string | undefined }, request: Request): string {
+    const etag = etagOf(output.ETag);
+    if (etag === "") throw explain(new DamagedAnswer("the answer has no ETag"), request);
+    return etag;
   }
 
   async function removeOne(key: string): Promise<DeleteFault[]> {
@@ -51,18 +60,31 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       return [];
     } catch (error) {
       if (signal.aborted) throw interrupted(about("delete", "s3:DeleteObject", key));
-      return [{ key, reason: `${nameOf(error)}: ${messageOf(error)}` }];
+      return [deleteFault(key, error)];
     }
+  }
+
+  function deleteFault(key: string, error: unknown): DeleteFault {
+    const { outcome, reason, hint } = explain(error, about("delete", "s3:DeleteObject", key));
+    return { key, reason: outcome === "denied" ? `${reason}. ${hint.replace(/\.$/, "")}` : reason };
   }
 
   async function removeBatch(keys: readonly string[]): Promise<DeleteFault[]> {
     if (keys.length === 0) return [];
-    const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
-    const { Errors = [] } = await explained(
+    // Not quiet: an answer that names no key would then be one that names no fault.
+    const Delete = { Objects: keys.map((Key) => ({ Key })) };
+    const { Deleted = [], Errors = [] } = await explained(
       about("delete objects in", "s3:DeleteObject"),
       client.send(new DeleteObjectsCommand({ Bucket, Delete }), { abortSignal }),
     );
-    return Errors.map(({ Key = "", Code = "", Message = "" }) => ({ key: Key, reason: `${Code}: ${Message}` }));
+    const deleted = new Set(Deleted.map(({ Key }) => Key));
+    const errors = new Map(Errors.map((error) => [error.Key, error]));
+    return keys
+      .filter((key) => !deleted.has(key))
+      .map((key) => {
+        const { Code = "", Message = "S3 does not say that it is gone" } = errors.get(key) ?? {};
+        return deleteFault(key, Object.assign(new Error(Message), { name: Code }));
+      });
   }
 
   return {
@@ -79,7 +101,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         try {
           return pageOf(await client.send(command, { abortSignal }));
         } catch (error) {
-          if (attempt < PAGE_ATTEMPTS && isDamaged(error)) continue;
+          if (attempt < READ_ATTEMPTS && isDamaged(error)) continue;
           const request = about("list", "s3:ListBucket");
           throw signal.aborted ? interrupted(request) : explain(error, request);
         }
@@ -88,8 +110,8 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
 
     async put(key, body, crc32) {
       const command = new PutObjectCommand({ Bucket, Key: key, Body: body, ChecksumCRC32: checksum(crc32) });
-      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
-      return { etag: etagOf(output.ETag) };
+      const request = about("write", "s3:PutObject", key);
+      return { etag: etagIn(await explained(request, client.send(command, { abortSignal })), request) };
     },
 
     async startMultipart(key) {
@@ -99,7 +121,8 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
           abortSignal,
         }),
       );
-      if (UploadId === undefined) throw explain(new Error("S3 gave no upload id"), about("write", "s3:PutObject", key));
+      if (UploadId === undefined)
+        throw explain(new DamagedAnswer("the answer has no upload id"), about("write", "s3:PutObject", key));
       return { uploadId: UploadId };
     },
 
@@ -112,8 +135,9 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         Body: body,
         ChecksumCRC32: checksum(crc32),
       });
-      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
-      return { partNumber, etag: output.ETag ?? "", crc32: checksum(crc32) };
+      const request = about("write", "s3:PutObject", key);
+      const etag = etagIn(await explained(request, client.send(command, { abortSignal })), request);
+      return { partNumber, etag, crc32: checksum(crc32) };
     },
 
     async completeMultipart(key, uploadId, parts, sizeBytes) {
@@ -130,8 +154,8 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         },
         MpuObjectSize: sizeBytes,
       });
-      const output = await explained(about("write", "s3:PutObject", key), client.send(command, { abortSignal }));
-      return { etag: etagOf(output.ETag) };
+      const request = about("write", "s3:PutObject", key);
+      return { etag: etagIn(await explained(request, client.send(command, { abortSignal })), request) };
     },
 
     async abortMultipart(key, uploadId) {
@@ -154,14 +178,21 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     },
 
     async read(key) {
-      try {
-        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal });
-        return (await Body?.transformToString()) ?? "";
-      } catch (error) {
-        if (nameOf(error) === "NoSuchKey" || (statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"))
-          return undefined;
-        const request = about("read", "s3:GetObject", key);
-        throw signal.aborted ? interrupted(request) : explain(error, request);
+      const request = about("read", "s3:GetObject", key);
+      for (let attempt = 1; ; attempt++) {
+        let answered = false;
+        try {
+          const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }), { abortSignal });
+          answered = true;
+          return (await Body?.transformToString()) ?? "";
+        } catch (error) {
+          if (signal.aborted) throw interrupted(request);
+          // The connection broke within the body, which the SDK has handed out by then.
+          if (answered && attempt < READ_ATTEMPTS) continue;
+          if (nameOf(error) === "NoSuchKey" || (statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"))
+            return undefined;
+          throw explain(error, request);
+        }
       }
     },
   };
@@ -171,19 +202,20 @@ function interrupted(request: Request): Failure {
   return explain(Object.assign(new Error("interrupted"), { name: "AbortError" }), request);
 }
 
-/** A page that did not arrive whole: to be asked for again, and never to be taken for the end of the listing. */
-class DamagedPage extends Error {
-  override readonly name = "DamagedPage";
+/** Whether a multipart upload, or a part of it, is gone: a lifecycle rule or somebody else has ended it. */
+function isUploadLost(error: unknown): boolean {
+  return nameOf(error) === "NoSuchUpload" || nameOf(error) === "InvalidPart";
 }
 
+/** A page that did not arrive whole is to be asked for again, and never to be taken for the end of the listing. */
 function pageOf(output: ListObjectsV2CommandOutput): Page {
   const contents = output.Contents ?? [];
-  if (output.IsTruncated === undefined) throw new DamagedPage("the page does not say whether more follow");
+  if (output.IsTruncated === undefined) throw new DamagedAnswer("the page does not say whether more follow");
   if (output.KeyCount !== undefined && output.KeyCount !== contents.length)
-    throw new DamagedPage(`the page announces ${output.KeyCount} keys and shows ${contents.length}`);
+    throw new DamagedAnswer(`the page announces ${output.KeyCount} keys and shows ${contents.length}`);
   const objects = contents.map(({ Key, Size, ETag, LastModified }): ListedObject => {
     if (Key === undefined || Size === undefined || ETag === undefined || LastModified === undefined)
-      throw new DamagedPage("the page shows an object without key, size, ETag or time");
+      throw new DamagedAnswer("the page shows an object without key, size, ETag or time");
     const key = output.EncodingType === "url" ? decodeKey(Key) : Key;
     return { key, sizeBytes: Size, etag: etagOf(ETag), modifiedMs: LastModified.getTime() };
   });
@@ -194,13 +226,13 @@ function decodeKey(encoded: string): string {
   try {
     return decodeURIComponent(encoded.replaceAll("+", " "));
   } catch (cause) {
-    throw new DamagedPage("the page shows a key that is not URL encoded", { cause });
+    throw new DamagedAnswer("the page shows a key that is not URL encoded", { cause });
   }
 }
 
 /** Whether an answer came that is none: the SDK does not retry those. */
 function isDamaged(error: unknown): boolean {
-  return error instanceof DamagedPage || statusOf(error) === 200 || /deserialization/i.test(messageOf(error));
+  return error instanceof DamagedAnswer || statusOf(error) === 200 || isUnreadableAnswer(error);
 }
 
 function etagOf(quoted: string | undefined): string {

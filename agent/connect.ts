@@ -15,14 +15,27 @@ import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import type { Clock, Ports } from "./ports.ts";
 import { findQueue, openQueue } from "./queue.ts";
+import { Retries, type RetryLimits } from "./retry.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
-/** How long a connection may stay silent. */
-const IDLE_TIMEOUT_MS = 30_000;
-/** How long one try of a request may take: a part of 8 MiB needs it at 70 kB/s. */
-const REQUEST_TIMEOUT_MS = 120_000;
-/** With the SDK's back-off, 0.1 s doubling to 20 s, about a minute of tries. */
-const MAX_ATTEMPTS = 10;
+/** How long each thing may take; how often and how long a request is tried. */
+export interface ConnectionLimits extends RetryLimits {
+  readonly connectTimeoutMs: number;
+  /** How long a connection may stay silent. */
+  readonly idleTimeoutMs: number;
+  /** How long one try of a request may take. */
+  readonly requestTimeoutMs: number;
+}
+
+const LIMITS: ConnectionLimits = {
+  connectTimeoutMs: 5_000,
+  idleTimeoutMs: 30_000,
+  // A part of 8 MiB needs it at 70 kB/s.
+  requestTimeoutMs: 120_000,
+  attempts: Number.POSITIVE_INFINITY,
+  budgetMs: 300_000,
+  firstAnswerBudgetMs: 60_000,
+  longestDelayMs: 20_000,
+};
 
 export interface Connections {
   readonly s3: S3Client;
@@ -33,21 +46,22 @@ export interface Connections {
 
 /**
  * @param log is told of each request, for --output
- * @param maxAttempts fewer for questions that nobody should wait for
+ * @param limits narrower ones, for questions that nobody should wait for
  */
-export function connect(log: Pick<Log, "request">, maxAttempts: number = MAX_ATTEMPTS): Connections {
-  const shared = {
-    maxAttempts,
+export function connect(log: Pick<Log, "request">, limits: Partial<ConnectionLimits> = {}): Connections {
+  const { connectTimeoutMs, idleTimeoutMs, requestTimeoutMs, ...retryLimits } = { ...LIMITS, ...limits };
+  const shared = () => ({
+    retryStrategy: new Retries(retryLimits),
     requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: IDLE_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionTimeout: connectTimeoutMs,
+      socketTimeout: idleTimeoutMs,
+      requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
       httpsAgent: { maxSockets: 2 * REQUESTS_IN_FLIGHT },
     },
-  };
+  });
   const s3 = new S3Client({
-    ...shared,
+    ...shared(),
     followRegionRedirects: true,
     // Checksums are computed and given here, for each request.
     requestChecksumCalculation: "WHEN_REQUIRED",
@@ -55,8 +69,8 @@ export function connect(log: Pick<Log, "request">, maxAttempts: number = MAX_ATT
   });
   // An endpoint that was set by hand is meant for the queue too, whatever host the queue's URL names.
   const endpointSet = Boolean(process.env.AWS_ENDPOINT_URL_SQS ?? process.env.AWS_ENDPOINT_URL);
-  const sqs = new SQSClient({ ...shared, useQueueUrlAsEndpoint: !endpointSet });
-  const lambda = new LambdaClient(shared);
+  const sqs = new SQSClient({ ...shared(), useQueueUrlAsEndpoint: !endpointSet });
+  const lambda = new LambdaClient(shared());
   // Their middleware stacks differ only in the types of what passes through.
   for (const client of [s3, sqs, lambda]) tellRequests(client as S3Client, log);
   return {

@@ -36,3 +36,6 @@ export class Failure extends Error {
     this.hint = hint;
   }
 }
+
+/** A multipart upload that is gone before it was completed: the file is to be sent again from its beginning. */
+export class UploadLost extends Failure {}
