@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { RunningEngine } from "./engine-process.ts";
+import { LocalError } from "./local-error.ts";
 import type { EngineFiles } from "./paths.ts";
 
 export const REGION = "us-east-1";
@@ -25,6 +26,7 @@ export interface EngineEnvironment {
   readonly AWS_DEFAULT_REGION: string;
   readonly AWS_ACCESS_KEY_ID: string;
   readonly AWS_SECRET_ACCESS_KEY: string;
+  readonly AWS_SESSION_TOKEN: string;
   readonly AWS_EC2_METADATA_DISABLED: string;
   readonly CBACK_BUCKET_URL: string;
   readonly LOCAL_ADMIN_ACCESS_KEY_ID: string;
@@ -48,6 +50,8 @@ export function engineEnvironment({ engine, files, credentials, bucket }: Engine
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    // One that the user's shell still has would be sent along with these credentials.
+    AWS_SESSION_TOKEN: "",
     AWS_EC2_METADATA_DISABLED: "true",
     CBACK_BUCKET_URL: `s3://${bucket}`,
     LOCAL_ADMIN_ACCESS_KEY_ID: ADMIN.accessKeyId,
@@ -74,9 +78,12 @@ export function writeEnvironment(path: string, environment: EngineEnvironment): 
   renameSync(candidate, path);
 }
 
-/** Single quotes mean the same to both readers; plain where nothing needs them. */
+/** Plain where nothing needs quotes, then in those that mean the same to both readers. */
 function quoted(value: string): string {
-  return /^[\w./:@%+,=-]*$/.test(value) ? value : `'${value}'`;
+  if (/^[\w./:@%+,=-]*$/.test(value)) return value;
+  if (!value.includes("'")) return `'${value}'`;
+  if (/["$`\\\n]/.test(value)) throw new LocalError(`No shell reads this back as it is: ${value}\nMove the checkout.`);
+  return `"${value}"`;
 }
 
 export function readEnvironment(path: string): EngineEnvironment | undefined {
@@ -87,8 +94,8 @@ export function readEnvironment(path: string): EngineEnvironment | undefined {
     return undefined;
   }
   const pairs = text.split("\n").flatMap((line) => {
-    const match = /^(\w+)=(?:'(.*)'|(.*))$/.exec(line);
-    return match ? [[match[1], match[2] ?? match[3]]] : [];
+    const match = /^(\w+)=(['"]?)(.*)\2$/.exec(line);
+    return match ? [[match[1], match[3]]] : [];
   });
   return Object.fromEntries(pairs);
 }

@@ -12,10 +12,12 @@ const USAGE = `Usage: npm run local -- up|down|status
 async function up(): Promise<void> {
   const started = Date.now();
   const engine = await startEngine({ folder: LOCAL_FOLDER, bucket: LOCAL_BUCKET, say: console.log });
+  // Several clients would prefer a profile to the credentials of the file, and none takes an empty one for none.
+  const unset = process.env.AWS_PROFILE === undefined ? "" : "unset AWS_PROFILE; ";
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`
 The local AWS engine is up (${seconds} s): ${engine.endpoint}
-Load its settings:  set -a; . ${shown(engine.environmentFile)}; set +a
+Load its settings:  ${unset}set -a; . ${shown(engine.environmentFile)}; set +a
 Then sync:          npm run -s agent -- DIR "$CBACK_BUCKET_URL"
 Stop it:            npm run local -- down`);
 }

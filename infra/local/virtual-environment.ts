@@ -66,6 +66,6 @@ function run(command: string, parameters: string[]): void {
     execFileSync(command, parameters, { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   } catch (error) {
     const details = (error as { stderr?: string }).stderr?.trim() ?? String(error);
-    throw new LocalError(`The local engine could not be installed; pip said:\n${details}`);
+    throw new LocalError(`The local engine could not be installed:\n${details}`);
   }
 }
