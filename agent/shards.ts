@@ -96,6 +96,7 @@ class Pass {
       keyPrefix: target.keyPrefix,
       disk,
       notice: (notice) => this.#notice(notice),
+      check: () => this.#check(),
     });
     const shards = new Limit(SHARDS_IN_FLIGHT);
     const working: Promise<void>[] = [];
@@ -151,7 +152,7 @@ class Pass {
             entries.push(this.#kept(action.file, action.object.etag));
             break;
           case "remove":
-            deletions.push({ key: target.keyPrefix + action.object.path, afterProof: this.#isDrift(action.object) });
+            deletions.push({ key: target.keyPrefix + action.object.path, afterProof: this.#isForeign(action.object) });
             break;
           default: {
             const release = await this.#files.acquire();
@@ -334,6 +335,12 @@ class Pass {
       case "name-too-long":
         this.#name("unrepresentable", location, "its key would be longer than 1,024 bytes");
     }
+  }
+
+  /** Whether somebody else put an object there that the source does not hold. */
+  #isForeign(object: { readonly modifiedMs: number }): boolean {
+    // The pass before this one has just deleted what the source does not hold.
+    return this.#request.repairs !== null || this.#isDrift(object);
   }
 
   /** Whether an object was written after the last proven run of this source. S3 shows whole seconds. */

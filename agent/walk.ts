@@ -62,6 +62,8 @@ export interface WalkRequest {
   readonly keyPrefix: string;
   readonly disk: Disk;
   readonly notice: (notice: WalkNotice) => void;
+  /** Throws when the run was interrupted: a tree of many empty directories yields nothing for long. */
+  readonly check: () => void;
 }
 
 /**
@@ -72,6 +74,7 @@ export async function* walk({
   keyPrefix,
   disk,
   notice,
+  check,
 }: WalkRequest): AsyncGenerator<WalkEntry, void, undefined> {
   const prefixBytes = keyBytes(keyPrefix);
   const rootFacts = await disk.facts(root, true);
@@ -79,6 +82,7 @@ export async function* walk({
     { location: root, path: "", identity: rootFacts.identity, items: await readDirectory(root, disk, notice), next: 0 },
   ];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    check();
     const position = level.next++;
     const item = level.items[position];
     if (item === undefined) {
@@ -91,17 +95,25 @@ export async function* walk({
     const path = name === undefined ? undefined : `${level.path}${name}`;
     if (item.kind === "directory") {
       const entered = await enter(location, path, item, levels, disk, notice);
-      if (entered !== undefined) yield entered;
+      if (entered === undefined) continue;
+      if ("what" in entered) notice(entered);
+      // Nothing can be in the bucket below a name that is longer than any key.
+      else if (prefixBytes + keyBytes(entered.path) > MAX_KEY_BYTES) notice({ location, what: "name-too-long" });
+      else yield entered;
     } else if (path === undefined) {
       // A broken link stands twice in its directory, as a file and as a directory.
       if (!item.sortName.endsWith("/")) notice({ location, what: "name-not-utf8" });
     } else if (prefixBytes + keyBytes(path) > MAX_KEY_BYTES) {
-      notice({ location, what: "name-too-long" });
+      if (!item.sortName.endsWith("/")) notice({ location, what: "name-too-long" });
     } else if (item.facts === undefined) {
       yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
     } else if (item.facts.kind === "file") {
       const { sizeBytes, modifiedMs, changedMs } = item.facts;
       yield { path, location, sizeBytes, modifiedMs, changedMs };
+    } else if (item.facts.kind === "directory") {
+      // It was a file when its directory was read, and so stands in the wrong place; what is below was not walked.
+      const cause = new Error("it became a directory while the source was walked");
+      yield { path, unknown: true, location, cause, reason: "unreadable-file" };
     } else {
       notice({ location, what: "special" });
     }
@@ -113,7 +125,7 @@ function unknownReason(item: Item): WalkedUnknown["reason"] {
   return codeOf(item.fault) === "ENOENT" ? "vanished" : "unreadable-file";
 }
 
-/** Goes down into a directory; returns the entry that stands for it when that is not possible. */
+/** Goes down into a directory; returns what stands for it when that is not possible. */
 async function enter(
   location: BytePath,
   path: string | undefined,
@@ -121,20 +133,14 @@ async function enter(
   levels: Level[],
   disk: Disk,
   notice: (notice: WalkNotice) => void,
-): Promise<WalkedUnknown | undefined> {
+): Promise<WalkedUnknown | WalkNotice | undefined> {
   try {
     const { identity } = item.facts ?? (await disk.facts(location, true));
-    if (levels.some((level) => level.identity === identity)) {
-      notice({ location, what: "link-loop" });
-      return undefined;
-    }
+    if (levels.some((level) => level.identity === identity)) return { location, what: "link-loop" };
     levels.push({ location, path, identity, items: await readDirectory(location, disk, notice), next: 0 });
     return undefined;
   } catch (cause) {
-    if (path === undefined) {
-      notice({ location, what: "name-not-utf8" });
-      return undefined;
-    }
+    if (path === undefined) return { location, what: "name-not-utf8" };
     const reason = codeOf(cause) === "ENOENT" ? "vanished" : "unreadable-directory";
     return { path, unknown: true, location, cause, reason };
   }
