@@ -3,6 +3,8 @@ import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open, opendir, stat } from "node:fs/promises";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 
+/** The system reads at most 2 GiB at a time; parts of the largest files have more. */
+const MOST_READ_BYTES = 1024 ** 3;
 /** How many names are asked of the kernel at a time; Node's default of 32 is slow in large directories. */
 const DIRECTORY_READ_AHEAD = 1024;
 
@@ -38,7 +40,8 @@ class HandleFile implements OpenFile {
   async read(buffer: Uint8Array): Promise<number> {
     let filled = 0;
     while (filled < buffer.length) {
-      const { bytesRead } = await this.#handle.read(buffer, filled, buffer.length - filled, null);
+      const wanted = Math.min(buffer.length - filled, MOST_READ_BYTES);
+      const { bytesRead } = await this.#handle.read(buffer, filled, wanted, null);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }

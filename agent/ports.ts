@@ -3,6 +3,7 @@
  * these, so that a simulation can drive the very same code.
  */
 import type { Page, PageRequest } from "#shared/listing.ts";
+import type { UploadLost } from "./errors.ts";
 
 /**
  * A path on disk as a byte string: each character is one byte (latin1), for a file name may be any bytes. Compares
@@ -49,7 +50,7 @@ export interface DeleteFault {
   readonly reason: string;
 }
 
-/** Errors are the SDK's, as `bucket.ts` explains them. ETags are without quotes. */
+/** Errors are failures; of a multipart upload that is gone, {@link UploadLost}. ETags are without quotes. */
 export interface Bucket {
   fetchPage(request: PageRequest): Promise<Page>;
   /** Puts a whole object and returns its ETag. */

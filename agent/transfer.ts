@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { UploadLost } from "./errors.ts";
 import type { Limit } from "./limit.ts";
 import type { Bucket, BytePath, Disk, FileFacts, OpenFile } from "./ports.ts";
 import { codeOf } from "./walk.ts";
@@ -14,7 +15,7 @@ const MAX_PARTS = 10_000;
 /** The largest object that S3 takes, in bytes: 10,000 parts of 5 GiB (S3 user guide, "Multipart upload limits"). */
 export const MAX_OBJECT_BYTES = MAX_PARTS * 5 * 1024 ** 3;
 const MEBIBYTE = 1024 * 1024;
-/** How often a file is read again that changed while it was read. */
+/** How often a file is read that changes while it is read, or whose upload is lost. */
 const READ_ATTEMPTS = 3;
 
 /** Where a file ended that could not be sent, and why. */
@@ -43,12 +44,17 @@ export async function send(
   { disk, bucket, limit }: { disk: Disk; bucket: Bucket; limit: Limit },
 ): Promise<Transferred | Untransferred> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await withFile(location, disk, (file, before) =>
-      before.sizeBytes <= SINGLE_PUT_BYTES
-        ? sendWhole(file, before, key, bucket, limit)
-        : sendParts(file, before, key, bucket, limit),
-    );
-    if (outcome.state !== "unstable" || attempt === READ_ATTEMPTS) return outcome;
+    const last = attempt === READ_ATTEMPTS;
+    try {
+      const outcome = await withFile(location, disk, (file, before) =>
+        before.sizeBytes <= SINGLE_PUT_BYTES
+          ? sendWhole(file, before, key, bucket, limit)
+          : sendParts(file, before, key, bucket, limit),
+      );
+      if (outcome.state !== "unstable" || last) return outcome;
+    } catch (error) {
+      if (!(error instanceof UploadLost) || last) throw error;
+    }
   }
 }
 
@@ -106,7 +112,8 @@ async function withFile<T>(
   const marked: OpenFile = {
     facts: () => markFault(file.facts()),
     read: (buffer) => markFault(file.read(buffer)),
-    close: () => file.close(),
+    // What was read was read: a fault of closing says nothing about it.
+    close: () => file.close().catch(() => undefined),
   };
   try {
     const before = await marked.facts();
@@ -117,7 +124,7 @@ async function withFile<T>(
     if (cause instanceof DiskFault) return faultOf(cause.cause);
     throw cause;
   } finally {
-    await file.close();
+    await marked.close();
   }
 }
 
