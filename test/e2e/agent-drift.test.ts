@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";
-import { BucketView } from "./bucket-view.ts";
+import { BucketView, ownPrefix } from "./bucket-view.ts";
 import { addFiles, makeTree } from "./tree.ts";
 
 const TREE = {
@@ -19,7 +19,7 @@ describe("drift", { concurrency: 3 }, () => {
     test(`fault 56: ${where}, a check names each object that differs, and a run repairs just these`, async (t) => {
       const folder = temporaryFolder(t);
       const source = makeTree(folder, TREE);
-      const view = new BucketView(t, `drift-${shardEntries ?? "one"}/`);
+      const view = new BucketView(t, ownPrefix(`drift-${shardEntries ?? "one"}`));
       const settings = { environment: { CBACK_TEST_SHARD_ENTRIES: shardEntries } };
       assertExit(await runAgent(folder, [source, view.url], settings), 0);
       assertExit(await runAgent(folder, ["-v", source, view.url], settings), 0);
@@ -75,7 +75,7 @@ describe("drift", { concurrency: 3 }, () => {
   test("with -u what is missing or changed is repaired, what is extra stays", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, TREE);
-    const view = new BucketView(t, "drift-upload-only/");
+    const view = new BucketView(t, ownPrefix("drift-upload-only"));
     assertExit(await runAgent(folder, [source, view.url]), 0);
     await view.remove("a/1");
     await view.put("b/5", "FIVE and more");
@@ -90,7 +90,7 @@ describe("drift", { concurrency: 3 }, () => {
   test("a check of a source that changed names what is missing, of another size, of other content, and too many", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, { gone: "x", longer: "x", other: "x", same: "x" });
-    const view = new BucketView(t, "drift-source/");
+    const view = new BucketView(t, ownPrefix("drift-source"));
     assertExit(await runAgent(folder, [source, view.url]), 0);
     const changed = makeTree(folder, { longer: "xyz", new: "x", other: "y", same: "x" });
     const check = await runAgent(folder, ["-v", "--detailed-exit-codes", changed, view.url]);

@@ -9,7 +9,7 @@ import { compareKeys } from "#shared/key.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, type Ended, runAgent } from "./agent-process.ts";
-import { BucketView } from "./bucket-view.ts";
+import { BucketView, ownPrefix } from "./bucket-view.ts";
 import { addFiles, makeTree, type Tree } from "./tree.ts";
 
 const NAMES = [
@@ -60,8 +60,8 @@ describe("hostile names", { concurrency: 3 }, () => {
     // CBACK_TEST_SHARD_ENTRIES=1 cback-amazons3-sync SOURCE s3://BUCKET/hostile-1
     test(`faults 37, 42, 44, 74, 75: in shards of ${shardEntries}, arrive, are found in order, and are deleted`, async (t) => {
       const folder = temporaryFolder(t);
-      const view = new BucketView(t, `hostile-${shardEntries}/`);
-      const paths = [...NAMES, longestPath(`hostile-${shardEntries}/`)];
+      const view = new BucketView(t, ownPrefix(`hostile-${shardEntries}`));
+      const paths = [...NAMES, longestPath(view.prefix)];
       // Each has its own content: two names that were taken for one would show.
       const files: Tree = Object.fromEntries(paths.map((path) => [path, `content of ${path}`]));
       const source = makeTree(folder, files);
@@ -71,7 +71,7 @@ describe("hostile names", { concurrency: 3 }, () => {
       assertExit(sync, 0);
       const inOrder = paths.toSorted((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
       assert.deepEqual(await view.paths(), inOrder);
-      for (const path of paths) assert.equal(String(await view.read(path)), files[path]);
+      await Promise.all(paths.map(async (path) => assert.equal(String(await view.read(path)), files[path])));
       assertShownSafely(sync);
 
       const report = await view.report(sync);

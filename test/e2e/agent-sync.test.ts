@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Ajv } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { queueName } from "#shared/names.ts";
-import { ReportSchema } from "#shared/report.ts";
+import reportSchema from "#shared/schemas/report.schema.json" with { type: "json" };
 import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, type Ended, runAgent } from "./agent-process.ts";
-import { BucketView } from "./bucket-view.ts";
+import { BucketView, ownPrefix } from "./bucket-view.ts";
 import { addFiles, makeTree } from "./tree.ts";
 
 const SMALL_TREE = { "a.txt": "first", "deep/er/b.txt": "second", empty: "", "nothing/": "" };
@@ -19,7 +19,7 @@ describe("a plain run", { concurrency: 3 }, () => {
   test("fills the bucket, prints the verdict and leaves a report; the next one sends nothing", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, SMALL_TREE);
-    const view = new BucketView(t, "sync-plain/");
+    const view = new BucketView(t, ownPrefix("sync-plain"));
     const first = await runAgent(folder, [source, view.url]);
     assertExit(first, 0);
     assert.equal(first.stderr, "");
@@ -31,14 +31,14 @@ describe("a plain run", { concurrency: 3 }, () => {
     assert.deepEqual(await view.paths(), ["a.txt", "deep/er/b.txt", "empty"]);
     assert.equal(String(await view.read("deep/er/b.txt")), "second");
 
-    const report = JSON.parse(await view.reportText(first));
-    const isValid = new Ajv({ strict: false }).compile(ReportSchema);
-    assert.ok(isValid(report), JSON.stringify(isValid.errors));
+    const isValid = new Ajv2020().compile(reportSchema);
+    assert.ok(isValid(JSON.parse(await view.reportText(first))), JSON.stringify(isValid.errors));
+    const report = await view.report(first);
     const { verdict, totals, bucket, prefix, findings } = report;
     assert.deepEqual(
       { verdict, bucket, prefix, findings, matched: totals.matched },
       {
-        ...{ verdict: "match", bucket: view.bucket, prefix: "sync-plain/", findings: [], matched: 3 },
+        ...{ verdict: "match", bucket: view.bucket, prefix: view.prefix, findings: [], matched: 3 },
       },
     );
 
@@ -49,7 +49,7 @@ describe("a plain run", { concurrency: 3 }, () => {
     assert.match(second.stdout, /0 uploaded, 3 unchanged/);
     assert.equal(await view.changes(), changes, "no object was written or deleted");
     assert.doesNotMatch(second.log, /PutObject|UploadPart|DeleteObject/);
-    assert.match(second.log, /S3 ListObjectsV2 \[sync-plain\/\]: 200, 1 tries, \d+ ms/);
+    assert.match(second.log, new RegExp(`S3 ListObjectsV2 \\[${view.prefix}\\]: 200, 1 tries, \\d+ ms`));
     assert.match(second.log, /SQS SendMessage \[https:.*\]: 200/);
     assert.equal((await view.report(second)).digest, report.digest);
   });
@@ -58,8 +58,8 @@ describe("a plain run", { concurrency: 3 }, () => {
   test("fault 40: never reaches the neighbour prefix, deletes what is gone and leaves folder markers alone", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, { "sub/a": "a", "sub/b": "b", c: "c" });
-    const view = new BucketView(t, "sync-my/");
-    const neighbours = new BucketView(t, "sync-my");
+    const view = new BucketView(t, ownPrefix("sync-my"));
+    const neighbours = new BucketView(t, view.prefix.slice(0, -1));
     await neighbours.put("2/data", "belongs to somebody else");
     await neighbours.put("-too", "so does this");
     await view.put("", "");
@@ -76,7 +76,7 @@ describe("a plain run", { concurrency: 3 }, () => {
     const second = await runAgent(folder, [source, url]);
     assertExit(second, 0);
     assert.match(second.stdout, /0 uploaded, 1 unchanged\.\nBucket: 1 matched .* 2 deleted\./);
-    assert.match(second.log, /Deleted \[sync-my\/sub\/a\]/);
+    assert.match(second.log, new RegExp(`Deleted \\[${view.prefix}sub/a\\]`));
     assert.deepEqual(await neighbours.paths(), ["-too", "/", "/c", "/folder/", "2/data"]);
   });
 
@@ -84,7 +84,7 @@ describe("a plain run", { concurrency: 3 }, () => {
   test("fault 70: with -u sends and deletes nothing, and lists in the report what is extra", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, { a: "new" });
-    const view = new BucketView(t, "sync-upload-only/");
+    const view = new BucketView(t, ownPrefix("sync-upload-only"));
     await view.put("extra", "stays");
     const run = await runAgent(folder, ["-u", source, view.url]);
     assertExit(run, 0);
@@ -111,7 +111,7 @@ describe("a plain run", { concurrency: 3 }, () => {
     const large = Buffer.alloc(8 * 1024 * 1024 + 1, "0123456789abcdef!");
     const exact = Buffer.alloc(8 * 1024 * 1024, "one request");
     const source = makeTree(folder, { empty: "", large, exact });
-    const view = new BucketView(t, "sync-large/");
+    const view = new BucketView(t, ownPrefix("sync-large"));
     assertExit(await runAgent(folder, [source, view.url]), 0);
     assert.deepEqual(
       (await view.objects()).map(({ path, sizeBytes, etag }) => [path, sizeBytes, /-\d+"?$/.exec(etag)?.[0]]),
@@ -133,7 +133,7 @@ describe("a plain run", { concurrency: 3 }, () => {
   test("sends what changed in size, and what is newer and has other content; a file that was only touched stays", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, { grown: "1", same: "12", touched: "123" });
-    const view = new BucketView(t, "sync-changes/");
+    const view = new BucketView(t, ownPrefix("sync-changes"));
     assertExit(await runAgent(folder, [source, view.url]), 0);
     const before = await view.changes();
     // S3 shows whole seconds: what is written within the second of its upload is not newer than that by its time.
@@ -152,7 +152,7 @@ describe("the switches of the screen", { concurrency: 3 }, () => {
   test("-q prints nothing, whatever happens, and the log has it all", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, SMALL_TREE);
-    const view = new BucketView(t, "sync-quiet/");
+    const view = new BucketView(t, ownPrefix("sync-quiet"));
     const well = await runAgent(folder, ["-q", source, view.url]);
     assertExit(well, 0);
     assert.deepEqual([well.stdout, well.stderr], ["", ""]);
@@ -169,20 +169,20 @@ describe("the switches of the screen", { concurrency: 3 }, () => {
   test("-b also prints what happens, -O logs each request, -d more than that, and none of them a secret", async (t) => {
     const folder = temporaryFolder(t);
     const source = makeTree(folder, SMALL_TREE);
-    const view = new BucketView(t, "sync-verbose/");
+    const view = new BucketView(t, ownPrefix("sync-verbose"));
     const run = await runAgent(folder, ["-b", "-d", source, view.url]);
     assertExit(run, 0);
     assert.match(run.stdout, /^Uploaded \[deep\/er\/b\.txt\], 6 bytes\.$/m);
     assert.match(run.stdout, /^Shard 0: 3 entries, 0 extra objects\.$/m);
     assert.match(run.stdout, /^Run completed with status 0 \(.*\)\.\n$/m);
     assert.doesNotMatch(run.stdout, /PutObject/, "requests are for the log");
-    assert.match(run.log, /\[INFO {3}\] S3 PutObject \[sync-verbose\/a\.txt\]: 200, 1 tries/);
+    assert.match(run.log, new RegExp(`\\[INFO {3}\\] S3 PutObject \\[${view.prefix}a\\.txt\\]: 200, 1 tries`));
     assertNoSecret(run);
   });
 
   // cback-amazons3-sync -D SOURCE s3://BUCKET/sync-facts
   test("-D prints what the command runs on, the queue and the validator's version, and never a secret", async (t) => {
-    const run = await runAgent(temporaryFolder(t), ["-D", "/nowhere", new BucketView(t, "sync-facts/").url]);
+    const run = await runAgent(temporaryFolder(t), ["-D", "/nowhere", new BucketView(t, ownPrefix("sync-facts")).url]);
     assertExit(run, 0);
     assert.equal(run.stderr, "");
     const { version } = (await import("#package.json", { with: { type: "json" } })).default;

@@ -2,6 +2,7 @@
  * The bucket below a key prefix, seen and changed by the engine's administrator: another client than the agent, whom
  * no policy binds.
  */
+import { randomBytes } from "node:crypto";
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -13,6 +14,11 @@ import {
 } from "@aws-sdk/client-s3";
 import { decodePart, decodeReport, type Part, partsPrefix, type Report } from "#shared/report.ts";
 import { liveEngine } from "#test/live-engine.ts";
+
+/** A key prefix that no other test has, nor an earlier run of the same test on the same engine. */
+export function ownPrefix(name: string): string {
+  return `${name}-${randomBytes(4).toString("hex")}/`;
+}
 
 interface Scope {
   after(hook: () => void): void;
@@ -26,20 +32,20 @@ export interface SeenObject {
 
 export class BucketView {
   readonly #s3: S3Client;
-  readonly #prefix: string;
+  readonly prefix: string;
   readonly bucket: string;
 
   /** @param prefix "" or ends in "/" */
   constructor(scope: Scope, prefix: string, bucket: string = liveEngine().bucket) {
     this.#s3 = new S3Client(liveEngine().administrator);
-    this.#prefix = prefix;
+    this.prefix = prefix;
     this.bucket = bucket;
     scope.after(() => this.#s3.destroy());
   }
 
   /** The target's URL, with a slash at its end where there is a prefix. */
   get url(): string {
-    return `s3://${this.bucket}/${this.#prefix}`;
+    return `s3://${this.bucket}/${this.prefix}`;
   }
 
   /** All objects in the order of the listing, by what follows the prefix. */
@@ -49,13 +55,13 @@ export class BucketView {
     do {
       const page = await this.#s3.send(
         new ListObjectsV2Command({
-          ...{ Bucket: this.bucket, Prefix: this.#prefix, ContinuationToken: token },
+          ...{ Bucket: this.bucket, Prefix: this.prefix, ContinuationToken: token },
           EncodingType: "url",
         }),
       );
       for (const { Key = "", Size = 0, ETag = "" } of page.Contents ?? []) {
         const key = decodeURIComponent(Key.replaceAll("+", " "));
-        objects.push({ path: key.slice(this.#prefix.length), sizeBytes: Size, etag: ETag });
+        objects.push({ path: key.slice(this.prefix.length), sizeBytes: Size, etag: ETag });
       }
       token = page.NextContinuationToken;
     } while (token !== undefined);
@@ -69,30 +75,30 @@ export class BucketView {
   /** How often objects were written and deleted below the prefix since there is a bucket. */
   async changes(): Promise<number> {
     const { Versions = [], DeleteMarkers = [] } = await this.#s3.send(
-      new ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: this.#prefix }),
+      new ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: this.prefix }),
     );
     return Versions.length + DeleteMarkers.length;
   }
 
   async uploads(): Promise<number> {
     const { Uploads = [] } = await this.#s3.send(
-      new ListMultipartUploadsCommand({ Bucket: this.bucket, Prefix: this.#prefix }),
+      new ListMultipartUploadsCommand({ Bucket: this.bucket, Prefix: this.prefix }),
     );
     return Uploads.length;
   }
 
   async read(path: string): Promise<Buffer> {
-    return this.#read(this.#prefix + path);
+    return this.#read(this.prefix + path);
   }
 
   async put(path: string, content: string): Promise<void> {
     await this.#s3.send(
-      new PutObjectCommand({ Bucket: this.bucket, Key: this.#prefix + path, Body: Buffer.from(content) }),
+      new PutObjectCommand({ Bucket: this.bucket, Key: this.prefix + path, Body: Buffer.from(content) }),
     );
   }
 
   async remove(path: string): Promise<void> {
-    await this.#s3.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: this.#prefix + path }));
+    await this.#s3.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: this.prefix + path }));
   }
 
   /** The report that a run's output names, as it lies in the bucket. */
