@@ -82,12 +82,13 @@ describe("fault 72: a manifest is refused", () => {
   ];
   for (const [what, manifest, reason] of table) {
     test(what, () => {
-      const began = performance.now();
+      const before = process.cpuUsage();
       assert.throws(
         () => decodeManifest(manifest, EVERYTHING, "p/"),
         (error) => error instanceof ManifestError && reason.test(error.message),
       );
-      assert.ok(performance.now() - began < 2_000, "it took too long");
+      // Time of its own, not of the clock: the machine may be busy with other tests.
+      assert.ok(process.cpuUsage(before).user < 4_000_000, "it took too long");
     });
   }
 
