@@ -1,7 +1,8 @@
 /** Test reporter: one line that says how many tests passed, failed and were skipped. */
 import type { TestEvent } from "node:test/reporters";
 
-export async function* closingLine(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+// biome-ignore lint/style/noDefaultExport: the test runner takes a reporter as the module's default export.
+export default async function* closingLine(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
     // One summary for each file, and one without a file for all of them.
     if (event.type !== "test:summary" || event.data.file !== undefined) continue;
@@ -10,6 +11,3 @@ export async function* closingLine(events: AsyncIterable<TestEvent>): AsyncGener
     yield `${passed} passed, ${tests - passed - notRun} failed${notRun > 0 ? `, ${notRun} skipped` : ""}\n`;
   }
 }
-
-// biome-ignore lint/style/noDefaultExport: the test runner takes a reporter as the module's default export.
-export default closingLine;

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Certificate, ensureCertificate } from "./engine-certificate.ts";
 import { LocalError } from "./local-error.ts";
 import { type EngineFiles, engineFiles, NODE_FOLDER } from "./paths.ts";
-import { groupMembers } from "./processes.ts";
+import { findProcess, groupMembers } from "./processes.ts";
 
 const HOST = "127.0.0.1";
 const APPLICATION = join(import.meta.dirname, "engine_application.py");
@@ -66,18 +66,17 @@ export async function startEngineProcess(folder: string, python: string): Promis
 /** Stops the engine of a folder with all that it started. Returns whether there was any. */
 export async function stopEngineProcess(folder: string): Promise<boolean> {
   const files = engineFiles(folder);
-  const groupId = readNumber(files.pid);
+  const recorded = readNumber(files.pid);
+  const groupId = recorded ?? findAbandoned(files);
   if (groupId === undefined) return false;
 
   const members = () => groupMembers(groupId, markerOf(folder));
+  const engine = () => members().filter((entry) => entry.pid === groupId);
   const found = members();
-  // The engine first and alone: it writes its state before it goes.
-  signal(
-    found.filter((entry) => entry.pid === groupId),
-    "SIGTERM",
-  );
-  if (!(await until(() => !members().some((entry) => entry.pid === groupId), STOP_LIMIT_MS))) {
-    signal(members(), "SIGKILL");
+  if (recorded !== undefined) {
+    // The engine first and alone: it writes its state before it goes. An abandoned one has nowhere to write it.
+    signal(engine(), "SIGTERM");
+    await until(() => engine().length === 0, STOP_LIMIT_MS);
   }
   signal(members(), "SIGKILL");
   if (!(await until(() => members().length === 0, STOP_LIMIT_MS))) {
@@ -85,6 +84,11 @@ export async function stopEngineProcess(folder: string): Promise<boolean> {
   }
   rmSync(files.pid, { force: true });
   return found.length > 0;
+}
+
+/** An engine whose folder was deleted while it ran, and its number with it. */
+function findAbandoned(files: EngineFiles): number | undefined {
+  return findProcess([" hypercorn ", `--certfile ${files.tls}/`])?.pid;
 }
 
 interface EngineStart {

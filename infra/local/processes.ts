@@ -25,6 +25,11 @@ export function groupMembers(groupId: number, marker: string): ProcessEntry[] {
   return listProcesses().filter((entry) => entry.groupId === groupId && entry.command.includes(marker));
 }
 
+/** The first process whose command line names all of `markers`. */
+export function findProcess(markers: readonly string[]): ProcessEntry | undefined {
+  return listProcesses().find(({ command }) => markers.every((marker) => command.includes(marker)));
+}
+
 function listProcesses(): ProcessEntry[] {
   // `ps` is missing from small containers, `/proc` from other systems.
   return existsSync("/proc/self/stat") ? listFromProc() : listFromPs();

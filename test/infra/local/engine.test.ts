@@ -1,6 +1,6 @@
 /** The engine's life: started twice, stopped, started again, killed, pushed off its port. It is one of the test's own. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -81,6 +81,16 @@ test("an engine's life", async (life) => {
     assert.notEqual(again.port, engine.port);
     assert.equal(findEngine(folder)?.environment.AWS_ENDPOINT_URL, again.endpoint);
     assert.deepEqual(await listKeys(again), ["kept", "late"]);
+  });
+
+  await life.test("deleted while it runs, it is stopped all the same, and another starts empty", async () => {
+    const abandoned = findEngine(folder);
+    assert.ok(abandoned);
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    const fresh = await up();
+    assert.equal(deployments(), 2);
+    assert.deepEqual(groupMembers(abandoned.pid, folder), []);
+    assert.deepEqual(await listKeys(fresh), []);
   });
 
   await life.test("a process that only has the engine's number is left alone", async () => {
