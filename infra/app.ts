@@ -12,6 +12,6 @@ if (typeof bucketName === "string" && bucketName !== "") {
   new SyncStack(app, stackName(bucketName), { bucketName });
 } else {
   // Thrown, it would drown in a stack trace.
-  console.error("Name the bucket that the stack makes: npx cdk deploy -c bucket=NAME");
+  console.error("Name the bucket: add -c bucket=NAME, as in npx cdk deploy -c bucket=my-backups");
   process.exitCode = 1;
 }

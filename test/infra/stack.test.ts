@@ -370,7 +370,7 @@ test("the app says in one line how to name the bucket", () => {
     () => execFileSync(process.execPath, ["infra/app.ts"], { env: environment, stdio: "pipe", encoding: "utf8" }),
     ({ status, stderr }: { status: number; stderr: string }) => {
       assert.equal(status, 1);
-      assert.equal(stderr, "Name the bucket that the stack makes: npx cdk deploy -c bucket=NAME\n");
+      assert.equal(stderr, "Name the bucket: add -c bucket=NAME, as in npx cdk deploy -c bucket=my-backups\n");
       return true;
     },
   );
