@@ -2,12 +2,12 @@
  * One pass over the shards of a source: plan, upload, send each shard's manifest; deletions last. A few shards are in
  * flight at a time, so memory does not grow with the number of files.
  */
-import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
-import { listRange } from "#shared/listing.ts";
+import { isUnknown, type ManifestEntry, type ObjectEntry } from "#shared/entry.ts";
+import { ListingError, listRange } from "#shared/listing.ts";
 import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
-import { cutIntoShards, type Shard } from "#shared/shard.ts";
+import { cutIntoShards, type Shard, type ShardRange } from "#shared/shard.ts";
 import type { Target } from "#shared/target.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { Failure } from "./errors.ts";
@@ -136,10 +136,10 @@ class Pass {
 
   async #workShard(shard: Shard<WalkEntry>): Promise<void> {
     const { target, evidence, mode } = this.#request;
-    const { bucket, queue } = this.#ports;
+    const { queue } = this.#ports;
     const entries: (ManifestEntry | Promise<ManifestEntry>)[] = [];
     const deletions: Deletion[] = [];
-    const listing = listRange((page) => bucket.fetchPage(page), target.keyPrefix, shard.range);
+    const listing = this.#listed(shard.range);
     try {
       for await (const action of plan(shard.entries, listing, evidence)) {
         this.#check();
@@ -184,6 +184,23 @@ class Pass {
       await this.#spool.hold({ index: shard.range.index, message, deletions });
     else await queue.send(message);
     this.#log.debug(`Shard ${shard.range.index}: ${entries.length} entries, ${deletions.length} extra objects.`);
+  }
+
+  async *#listed(range: ShardRange): AsyncGenerator<ObjectEntry, void, undefined> {
+    const { target } = this.#request;
+    try {
+      yield* listRange((page) => this.#ports.bucket.fetchPage(page), target.keyPrefix, range);
+    } catch (cause) {
+      if (!(cause instanceof ListingError)) throw cause;
+      throw new Failure({
+        outcome: "failed",
+        operation: "compare with",
+        subject: `s3://${target.bucket}/${target.keyPrefix}`,
+        reason: cause.message,
+        hint: "Nothing was deleted because of it. Run again; if this comes back, something changes S3's answers on their way.",
+        cause,
+      });
+    }
   }
 
   /** @returns how many deletions were withheld */

@@ -64,8 +64,8 @@ export class Tally {
     return Object.values(this.counts).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Entries that are files whose content may be in the bucket. */
+  /** Entries that are there and are files: whether the source has any. */
   get files(): number {
-    return this.entries - this.counts.skipped;
+    return this.entries - this.counts.skipped - this.counts.vanished;
   }
 }
