@@ -145,6 +145,11 @@ export function concernsAll(error: unknown): boolean {
   return false;
 }
 
+/** Whether a request failed because there is no such bucket. */
+export function isMissingBucket(error: unknown): boolean {
+  return error instanceof Failure && nameOf(error.cause) === "NoSuchBucket";
+}
+
 /** The error code of a service, or the error's name. */
 export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return "";

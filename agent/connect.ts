@@ -7,13 +7,14 @@ import { setTimeout } from "node:timers/promises";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { isMissingBucket } from "./aws-errors.ts";
 import { openBucket } from "./bucket.ts";
 import { diagnose } from "./diagnose.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
 import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
-import type { Clock, Ports } from "./ports.ts";
+import type { Bucket, Clock, Ports } from "./ports.ts";
 import { findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
 
@@ -129,15 +130,32 @@ export interface PortsRequest {
 /** @throws {Failure} when the bucket has no queue */
 export async function openPorts({ bucket, queueUrl, connections, signal }: PortsRequest): Promise<Ports> {
   const { s3, sqs, lambda } = connections;
-  const url = queueUrl ?? (await findQueue(sqs, bucket, signal));
+  const openedBucket = openBucket(s3, bucket, signal);
+  const url = queueUrl ?? (await findQueueOf(bucket, openedBucket, sqs, signal));
   return {
     disk,
-    bucket: openBucket(s3, bucket, signal),
+    bucket: openedBucket,
     queue: openQueue(sqs, url, signal),
     clock: systemClock(signal),
     randomBytes,
     diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
   };
+}
+
+/** Where there is no queue, there may be no bucket of that name either, and that is then what is wrong. */
+async function findQueueOf(bucket: string, opened: Bucket, sqs: SQSClient, signal: AbortSignal): Promise<string> {
+  try {
+    return await findQueue(sqs, bucket, signal);
+  } catch (failure) {
+    const answered = failure instanceof Failure && failure.outcome !== "failed" && failure.outcome !== "interrupted";
+    if (!answered) throw failure;
+    const listed = opened.fetchPage({ keyPrefix: "", startAfter: undefined, token: undefined });
+    const error = await listed.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    throw isMissingBucket(error) ? error : failure;
+  }
 }
 
 /** Ends the run when it was interrupted. */

@@ -16,7 +16,12 @@ export async function findQueue(client: SQSClient, bucket: string, signal: Abort
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal: signal });
     if (QueueUrl !== undefined) return QueueUrl;
   } catch (error) {
-    if (!isMissing(error)) throw explain(error, requestAbout("find the queue", name, "sqs:GetQueueUrl"));
+    if (!isMissing(error))
+      throw explain(error, {
+        ...requestAbout("find the queue", name, "sqs:GetQueueUrl"),
+        // Only a queue that these credentials may see is known to be there or not.
+        resource: `the queue of bucket ${bucket}, if that is its right name,`,
+      });
   }
   throw new Failure({
     outcome: "configuration",

@@ -2,10 +2,10 @@
  * The run, top to bottom. Upload-only, verify-only and repair branch here; disk, bucket, queue and clock come as ports.
  */
 import { resolve } from "node:path";
-import { RESERVED_PREFIX } from "#shared/names.ts";
 import { decodeStatus, type Report, type Status, statusKey } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
+import { checkSource } from "./check-source.ts";
 import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
@@ -15,7 +15,7 @@ import type { Evidence } from "./plan.ts";
 import type { Ports } from "./ports.ts";
 import { type ShardsRequest, type ShardsResult, syncShards } from "./shards.ts";
 import { summaryLines } from "./summary.ts";
-import { bytePathOf, codeOf, join } from "./walk.ts";
+import { bytePathOf } from "./walk.ts";
 
 /** What the run knows of the process it runs in. */
 export interface Surroundings {
@@ -31,7 +31,7 @@ export interface Surroundings {
 /** @throws {Failure} when the run ends without a verdict */
 export async function run(options: Options, ports: Ports, log: Log, surroundings: Surroundings): Promise<Outcome> {
   const { target } = options;
-  await checkSource(options, ports);
+  await checkSource(options, ports.disk);
   const status = await readStatus(options, ports, log);
 
   const source = { host: surroundings.host, directory: resolve(options.sourceDir) };
@@ -85,45 +85,6 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
 
 function newRunId({ clock, randomBytes }: Ports): string {
   return runId(clock.now(), randomBytes(16));
-}
-
-async function checkSource({ sourceDir, target }: Options, { disk }: Ports): Promise<void> {
-  const root = bytePathOf(sourceDir);
-  const fault = (reason: string, cause?: unknown) =>
-    new Failure({
-      outcome: "failed",
-      operation: "read the source directory",
-      subject: sourceDir,
-      reason,
-      hint: "Nothing was sent or deleted. Check the path, and that it is mounted.",
-      cause,
-    });
-  try {
-    const { kind } = await disk.facts(root, true);
-    if (kind !== "directory") throw fault("it is not a directory");
-    // Only to see whether it can be read at all, before anything is sent.
-    for await (const _ of disk.directory(root)) break;
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    const reasons: Record<string, string> = { ENOENT: "it does not exist", EACCES: "permission denied" };
-    throw fault(reasons[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error)), error);
-  }
-  if (target.keyPrefix === "" && (await isDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
-    throw new Failure({
-      outcome: "arguments",
-      operation: `sync to the whole bucket [${target.bucket}] from`,
-      subject: sourceDir,
-      reason: `it holds a directory ${RESERVED_PREFIX}, which in the bucket belongs to the validator`,
-      hint: `Sync to a prefix instead: s3://${target.bucket}/NAME.`,
-    });
-}
-
-async function isDirectory(path: string, disk: Ports["disk"]): Promise<boolean> {
-  try {
-    return (await disk.facts(path, true)).kind === "directory";
-  } catch {
-    return false;
-  }
 }
 
 /** The status that the validator keeps; a lost or unreadable one only costs comparisons. */

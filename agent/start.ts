@@ -1,7 +1,9 @@
-/** Starts a run on the real ports, and closes them after it. */
+/** Starts a run on the real ports, once its source is seen to be there, and closes them after it. */
 import { hostname } from "node:os";
 import { AGENT_ENV } from "#shared/names.ts";
+import { checkSource } from "./check-source.ts";
 import { connect, openPorts, throwIfInterrupted } from "./connect.ts";
+import { disk } from "./disk.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
@@ -9,6 +11,8 @@ import { PACKAGE_VERSION } from "./package-version.ts";
 import { run } from "./run.ts";
 
 export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
+  // The run looks again, but by then the queue has been asked for.
+  await checkSource(options, disk);
   const { bucket } = options.target;
   const connections = connect(log);
   const shardEntries = process.env[AGENT_ENV.shardEntries];

@@ -1,0 +1,52 @@
+/**
+ * Whether the source is a directory that can be read, and one that may go where it is to go. Looked at before anything is
+ * asked of AWS: a wrong path is told at once, even without a network.
+ */
+import { RESERVED_PREFIX } from "#shared/names.ts";
+import { Failure } from "./errors.ts";
+import type { Options } from "./options.ts";
+import type { Disk } from "./ports.ts";
+import { bytePathOf, codeOf, join } from "./walk.ts";
+
+/** @throws {Failure} when it is not */
+export async function checkSource(
+  { sourceDir, target }: Pick<Options, "sourceDir" | "target">,
+  disk: Disk,
+): Promise<void> {
+  const root = bytePathOf(sourceDir);
+  const fault = (reason: string, cause?: unknown) =>
+    new Failure({
+      outcome: "failed",
+      operation: "read the source directory",
+      subject: sourceDir,
+      reason,
+      hint: "Nothing was sent or deleted. Check the path, and that it is mounted.",
+      cause,
+    });
+  try {
+    const { kind } = await disk.facts(root, true);
+    if (kind !== "directory") throw fault("it is not a directory");
+    // Only to see whether it can be read at all, before anything is sent.
+    for await (const _ of disk.directory(root)) break;
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    const reasons: Record<string, string> = { ENOENT: "it does not exist", EACCES: "permission denied" };
+    throw fault(reasons[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error)), error);
+  }
+  if (target.keyPrefix === "" && (await isDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
+    throw new Failure({
+      outcome: "arguments",
+      operation: `sync to the whole bucket [${target.bucket}] from`,
+      subject: sourceDir,
+      reason: `it holds a directory ${RESERVED_PREFIX}, which in the bucket belongs to the validator`,
+      hint: `Sync to a prefix instead: s3://${target.bucket}/NAME.`,
+    });
+}
+
+async function isDirectory(path: string, disk: Disk): Promise<boolean> {
+  try {
+    return (await disk.facts(path, true)).kind === "directory";
+  } catch {
+    return false;
+  }
+}
