@@ -20,7 +20,8 @@ export interface Deletion {
 }
 
 export class Spool {
-  #folder: string | undefined;
+  /** Made once, though several shards may be the first at the same time. */
+  #folder: Promise<string> | undefined;
   readonly #files: string[] = [];
   #deletionCount = 0;
 
@@ -29,8 +30,8 @@ export class Spool {
   }
 
   async hold(shard: HeldShard): Promise<void> {
-    this.#folder ??= await mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
-    const file = join(this.#folder, `shard-${shard.index}.json`);
+    this.#folder ??= mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
+    const file = join(await this.#folder, `shard-${shard.index}.json`);
     await writeFile(file, JSON.stringify(shard), { mode: 0o600 });
     this.#files.push(file);
     this.#deletionCount += shard.deletions.length;
@@ -41,6 +42,7 @@ export class Spool {
   }
 
   async close(): Promise<void> {
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    const folder = await this.#folder?.catch(() => undefined);
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   }
 }
