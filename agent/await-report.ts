@@ -1,6 +1,7 @@
 /** Waits for the report of a run, and believes only the one that is about this run and these manifests. */
 import { decodeReport, type Report, ReportError, reportKey } from "#shared/report.ts";
 import type { Target } from "#shared/target.ts";
+import { isMissingBucket } from "./aws-errors.ts";
 import { Failure } from "./errors.ts";
 import type { Ports } from "./ports.ts";
 
@@ -35,8 +36,8 @@ export async function awaitReport(
       lastFailure = undefined;
     } catch (error) {
       if (error instanceof ReportError) throw unreadable(error, subject);
-      // A server that fails now may answer at the next poll; a permission that is missing will not come.
-      if (!(error instanceof Failure) || error.outcome !== "failed") throw error;
+      // A server that fails now may answer at the next poll; a permission or a bucket that is missing will not come.
+      if (!(error instanceof Failure) || error.outcome !== "failed" || isMissingBucket(error)) throw error;
       lastFailure = error;
     }
     const leftMs = endMs - clock.monotonicMs();

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Bucket } from "#agent/ports.ts";
+import type { Bucket, DeleteFault } from "#agent/ports.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 
 export interface MemoryObject {
@@ -104,7 +104,7 @@ export class MemoryBucket implements Bucket {
     this.uploads.delete(uploadId);
   }
 
-  async remove(keys: readonly string[]) {
+  async remove(keys: readonly string[]): Promise<DeleteFault[]> {
     await this.before("remove", keys[0] ?? "");
     for (const key of keys) {
       this.events.push(`delete ${key}`);

@@ -1,0 +1,114 @@
+/** The disk on the real file system: bytes as names, nothing that blocks, the system's own errors. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { disk } from "#agent/disk.ts";
+import { bytePathOf } from "#agent/walk.ts";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+import { bytePath, link, withMode, writeTree, writeTreeFile } from "./trees.ts";
+
+/** What this process has open, where the system shows it. */
+const OPEN_FILES = "/proc/self/fd";
+
+async function names(folder: string): Promise<string[]> {
+  const items: string[] = [];
+  for await (const { name, kind } of disk.directory(bytePathOf(folder))) items.push(`${name} ${kind}`);
+  return items.sort();
+}
+
+suite("A directory", () => {
+  test("gives each name as its bytes, with its kind", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTreeFile(folder, Buffer.from([0xff, 0x41]));
+    writeTree(folder, { é: "", "d/x": "" });
+    link(folder, "l", "d");
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    assert.deepEqual(await names(folder), ["d directory", "fifo other", "l link", "\xc3\xa9 file", "\xffA file"]);
+  });
+
+  test("that cannot be read gives the system's error", async (t) => {
+    const folder = temporaryFolder(t);
+    await assert.rejects(names(join(folder, "missing")), { code: "ENOENT" });
+    writeTree(folder, { file: "" });
+    await assert.rejects(names(join(folder, "file")), { code: "ENOTDIR" });
+    mkdirSync(join(folder, "locked"));
+    await withMode(join(folder, "locked"), 0o000, () =>
+      assert.rejects(names(join(folder, "locked")), { code: "EACCES" }),
+    );
+  });
+
+  test("that is left early is closed", { skip: !existsSync(OPEN_FILES) }, async (t) => {
+    const folder = temporaryFolder(t);
+    for (let index = 0; index < 10; index++) writeTreeFile(folder, `f${index}`);
+    const before = readdirSync(OPEN_FILES).length;
+    for (let round = 0; round < 50; round++) for await (const _ of disk.directory(bytePathOf(folder))) break;
+    assert.ok(readdirSync(OPEN_FILES).length <= before + 1);
+  });
+});
+
+suite("Facts", () => {
+  test("are those of the link or of what it leads to", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { file: "12345" });
+    link(folder, "l", "file");
+    assert.equal((await disk.facts(bytePath(folder, "l"), false)).kind, "link");
+    const followed = await disk.facts(bytePath(folder, "l"), true);
+    assert.deepEqual([followed.kind, followed.sizeBytes], ["file", 5]);
+  });
+
+  test("fault 34: hard links are one file, two files are two", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", b: "" });
+    linkSync(join(folder, "a"), join(folder, "c"));
+    const [a, b, c] = await Promise.all(["a", "b", "c"].map((name) => disk.facts(bytePath(folder, name), false)));
+    assert.equal(a?.identity, c?.identity);
+    assert.notEqual(a?.identity, b?.identity);
+  });
+});
+
+suite("An open file", () => {
+  test("is read in order, as far as the buffer or the file goes", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { file: "123456789" });
+    const file = await disk.open(bytePath(folder, "file"));
+    const buffer = Buffer.alloc(4);
+    const read = async () => buffer.subarray(0, await file.read(buffer)).toString();
+    assert.deepEqual([await read(), await read(), await read(), await read()], ["1234", "5678", "9", ""]);
+    appendFileSync(join(folder, "file"), "more");
+    assert.deepEqual([await read(), (await file.facts()).sizeBytes], ["more", 13]);
+    await file.close();
+  });
+
+  test("with a name that is not UTF-8 is that very file", async (t) => {
+    const folder = temporaryFolder(t);
+    const name = Buffer.from([0xff]);
+    writeTreeFile(folder, name, "content");
+    const file = await disk.open(`${bytePathOf(folder)}/${name.toString("latin1")}`);
+    const buffer = Buffer.alloc(10);
+    assert.equal(buffer.subarray(0, await file.read(buffer)).toString(), "content");
+    await file.close();
+  });
+
+  test("fault 32: a FIFO without a writer opens at once, as what it is", async (t) => {
+    const folder = temporaryFolder(t);
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    const file = await disk.open(bytePath(folder, "fifo"));
+    assert.equal((await file.facts()).kind, "other");
+    await file.close();
+  });
+
+  test("fault 34: a sparse file is read as its zeros", async (t) => {
+    const folder = temporaryFolder(t);
+    const place = join(folder, "sparse");
+    writeFileSync(place, "");
+    execFileSync("truncate", ["-s", "3000000", place]);
+    assert.ok(statSync(place).blocks < 100);
+    const file = await disk.open(bytePath(folder, "sparse"));
+    const buffer = Buffer.alloc(4_000_000, 1);
+    assert.equal(await file.read(buffer), 3_000_000);
+    assert.ok(buffer.subarray(0, 3_000_000).every((byte) => byte === 0));
+    await file.close();
+  });
+});
