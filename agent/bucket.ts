@@ -21,6 +21,8 @@ import type { Bucket, DeleteFault } from "./ports.ts";
 const READ_ATTEMPTS = 4;
 /** How many keys S3 deletes with one request. */
 const DELETE_BATCH_KEYS = 1_000;
+/** How long an interrupted run waits for an answer without which it cannot clean up. */
+const PATIENCE_MS = 3_000;
 
 /**
  * @param client already knows region, endpoint, retries and time limits
@@ -29,6 +31,7 @@ const DELETE_BATCH_KEYS = 1_000;
 export function openBucket(client: S3Client, bucket: string, signal: AbortSignal): Bucket {
   const Bucket = bucket;
   const abortSignal = signal;
+  const patientSignal = delayed(signal, PATIENCE_MS);
 
   const about = (operation: string, action: string, key?: string): Request => ({
     operation,
@@ -118,7 +121,8 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       const { UploadId } = await explained(
         about("write", "s3:PutObject", key),
         client.send(new CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: "CRC32" }), {
-          abortSignal,
+          // Whoever leaves before the answer never learns the id, and the upload stays open.
+          abortSignal: patientSignal,
         }),
       );
       if (UploadId === undefined)
@@ -205,6 +209,14 @@ function interrupted(request: Request): Failure {
 /** Whether a multipart upload, or a part of it, is gone: a lifecycle rule or somebody else has ended it. */
 function isUploadLost(error: unknown): boolean {
   return nameOf(error) === "NoSuchUpload" || nameOf(error) === "InvalidPart";
+}
+
+/** A signal that comes some time after another. */
+function delayed(signal: AbortSignal, delayMs: number): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => void setTimeout(() => controller.abort(signal.reason), delayMs).unref();
+  signal.addEventListener("abort", abort, { once: true });
+  return controller.signal;
 }
 
 /** A page that did not arrive whole is to be asked for again, and never to be taken for the end of the listing. */

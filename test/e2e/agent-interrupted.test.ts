@@ -1,0 +1,85 @@
+/** A run that is ended in the middle: by a signal it cleans up and says so; however it ends, the next run converges. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+import { assertExit, runAgent, startAgent } from "./agent-process.ts";
+import { BucketView, ownPrefix } from "./bucket-view.ts";
+import { type Passing, startFaultProxy } from "./fault-proxy.ts";
+import { makeTree } from "./tree.ts";
+
+const TREE = {
+  ...{ "a/1": "one", "a/2": "two", b: "three", c: "four" },
+  large: Buffer.alloc(25 * 1024 * 1024, "not only zeros"),
+};
+
+/** Runs on TREE, with an object to delete, and sends the signal while a request is on its way. */
+async function signalled(t: TestContext, name: NodeJS.Signals, isMoment: (passing: Passing) => boolean) {
+  const folder = temporaryFolder(t);
+  const source = makeTree(folder, TREE);
+  const view = new BucketView(t, ownPrefix("interrupted"));
+  await view.put("extra", "to be deleted");
+  let signalledAt: number | undefined;
+  const proxy = await startFaultProxy(t, async (passing) => {
+    if (signalledAt !== undefined || !isMoment(passing)) return undefined;
+    signalledAt = performance.now();
+    agent.child.kill(name);
+    // What was asked is asked all the same: the server knows nothing of signals.
+    return undefined;
+  });
+  const agent = startAgent(folder, [source, view.url], { environment: proxy.environment });
+  const ended = await agent.ended;
+  assert.ok(signalledAt !== undefined, "the moment came");
+  return { folder, source, view, ended, tookMs: performance.now() - signalledAt };
+}
+
+type Interrupted = Awaited<ReturnType<typeof signalled>>;
+
+async function assertNextRunConverges({ folder, source, view }: Interrupted): Promise<void> {
+  const next = await runAgent(folder, [source, view.url]);
+  assertExit(next, 0);
+  assert.deepEqual(await view.paths(), Object.keys(TREE));
+  assert.ok(TREE.large.equals(await view.read("large")));
+}
+
+const MOMENTS: Array<[when: string, isMoment: (passing: Passing) => boolean]> = [
+  ["while it looks for its queue", ({ operation }) => operation === "GetQueueUrl"],
+  ["while it lists", ({ operation }) => operation === "ListObjectsV2"],
+  ["while it uploads", ({ operation, count }) => operation === "PutObject" && count === 2],
+  ["while it begins a large upload", ({ operation }) => operation === "CreateMultipartUpload"],
+  ["in the middle of a large upload", ({ operation, count }) => operation === "UploadPart" && count === 3],
+  ["while it completes a large upload", ({ operation }) => operation === "CompleteMultipartUpload"],
+  ["while it deletes", ({ operation }) => operation === "DeleteObjects"],
+  ["while it sends its manifest", ({ operation }) => operation === "SendMessage"],
+  ["while it asks for the report", ({ operation, key }) => operation === "GetObject" && key.includes("/reports/")],
+];
+
+describe("fault 51: a run that gets a signal cleans up, exits 5, and the next one converges", {
+  concurrency: 3,
+}, () => {
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const [position, [when, isMoment]] of MOMENTS.entries()) {
+    const name = signals[position % signals.length] ?? "SIGINT";
+    // cback-amazons3-sync SOURCE s3://BUCKET/interrupted; kill -INT
+    test(`${name} ${when}`, async (t) => {
+      const run = await signalled(t, name, isMoment);
+      assertExit(run.ended, 5);
+      assert.ok(run.tookMs < 10_000, `took ${Math.round(run.tookMs)} ms`);
+      assert.equal(run.ended.stdout, "");
+      assert.match(run.ended.stderr, new RegExp(`^Interrupted by ${name}: cleaning up\\.[^\n]*\n$`));
+      assert.match(run.ended.log, /Run completed with status 5 \(interrupted\)\.\n$/);
+      assert.equal(await run.view.uploads(), 0, "no upload is left open");
+      await assertNextRunConverges(run);
+    });
+  }
+});
+
+describe("fault 52: after a run that was killed, the next one converges", { concurrency: 3 }, () => {
+  for (const [when, isMoment] of MOMENTS.slice(2)) {
+    // cback-amazons3-sync SOURCE s3://BUCKET/interrupted; kill -KILL
+    test(`SIGKILL ${when}`, async (t) => {
+      const run = await signalled(t, "SIGKILL", isMoment);
+      assert.equal(run.ended.code, "SIGKILL");
+      await assertNextRunConverges(run);
+    });
+  }
+});
