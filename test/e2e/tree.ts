@@ -1,5 +1,5 @@
 /** Directory trees for tests, from a table of paths and contents. */
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export type Tree = Readonly<Record<string, string | Uint8Array>>;
@@ -7,6 +7,8 @@ export type Tree = Readonly<Record<string, string | Uint8Array>>;
 /** A new directory with these files, below `folder`. */
 export function makeTree(folder: string, files: Tree): string {
   const root = mkdtempSync(join(folder, "source-"));
+  // Some tests read it as another user.
+  chmodSync(root, 0o755);
   addFiles(root, files);
   return root;
 }
