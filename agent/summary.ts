@@ -56,12 +56,12 @@ export function summaryLines(summary: Summary): { faults: string[]; results: str
   return { faults, results };
 }
 
-function verdictLine({ outcome, report, tally, repair }: Summary, url: string): string {
+function verdictLine({ outcome, report, tally, repair, ignoreWarnings }: Summary, url: string): string {
   switch (outcome) {
     case "success":
       return `Verdict: match. The validator found all ${report.totals.matched} files in ${url} as sent.`;
     case "incomplete":
-      return `Verdict: match, but incomplete: ${problemCount(repair ?? tally)} of the source are not in ${url}.`;
+      return `Verdict: match, but incomplete: ${counted(problemCount(repair ?? tally, ignoreWarnings), "entry", "entries")} of the source are not in ${url}.`;
     case "mismatch":
       return `Verdict: MISMATCH. ${url} does not hold what the source holds.`;
     default:
@@ -69,9 +69,10 @@ function verdictLine({ outcome, report, tally, repair }: Summary, url: string): 
   }
 }
 
-function problemCount(tally: Tally): string {
-  const { unstable, unreadable, unrepresentable, failed } = tally.counts;
-  return counted(unstable + unreadable + unrepresentable + failed, "entry", "entries");
+/** As many as make a run incomplete. */
+function problemCount({ counts }: Tally, ignoreWarnings: boolean): number {
+  const { unstable, unreadable, unrepresentable, failed } = counts;
+  return unstable + unreadable + failed + (ignoreWarnings ? 0 : unrepresentable);
 }
 
 function findingLines({ findings, totals, verdict, extras }: Report): string[] {
@@ -91,7 +92,8 @@ function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {
     ({ state }) => state !== "vanished" && state !== "skipped" && !(ignoreWarnings && state === "unrepresentable"),
   );
   const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not in the bucket: [${name}]: ${reason}.`);
-  if (told.length > MAX_SHOWN) lines.push(`and ${told.length - MAX_SHOWN} more, in the log with --debug.`);
+  const others = problemCount(tally, ignoreWarnings) - lines.length;
+  if (others > 0) lines.push(`and ${others} more, in the log with --debug.`);
   return lines;
 }
 
@@ -119,7 +121,8 @@ export function bytesText(bytes: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
   let value = bytes;
   let unit = 0;
-  while (value >= 1_000 && unit < units.length - 1) {
+  // From 999.95 on, one digit after the point would show 1,000.
+  while (value >= (unit === 0 ? 1_000 : 999.95) && unit < units.length - 1) {
     value /= 1_000;
     unit += 1;
   }

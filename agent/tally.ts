@@ -28,7 +28,7 @@ export interface Repair {
   readonly path: string;
 }
 
-/** How many problems and repairs are kept by name; all are counted, and all are in the log. */
+/** How many problems of a state, and repairs, are kept by name; all are counted, and all are in the log. */
 const MAX_NAMES = 1_000;
 
 export class Tally {
@@ -51,7 +51,8 @@ export class Tally {
 
   problem(problem: Problem): void {
     this.count(problem.state);
-    if (this.problems.length < MAX_NAMES) this.problems.push(problem);
+    // Of each state: many of one must not hide the few of another.
+    if (this.counts[problem.state] <= MAX_NAMES) this.problems.push(problem);
   }
 
   repaired(repair: Repair): void {

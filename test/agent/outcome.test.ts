@@ -1,0 +1,34 @@
+/** From verdict and tally to outcome, row by row. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Outcome } from "#agent/exit-code.ts";
+import { outcomeOf } from "#agent/outcome.ts";
+import { type State, Tally } from "#agent/tally.ts";
+import { assembleReport, type Verdict } from "#shared/report.ts";
+import { somePart } from "../shared/arbitrary.ts";
+
+const ROWS: readonly (readonly [verdict: Verdict, state: State, ignoreWarnings: boolean, outcome: Outcome])[] = [
+  ["match", "uploaded", false, "success"],
+  ["match", "unchanged", false, "success"],
+  ["match", "different", false, "success"],
+  ["match", "vanished", false, "success"],
+  ["match", "skipped", false, "success"],
+  ["match", "unrepresentable", false, "incomplete"],
+  ["match", "unrepresentable", true, "success"],
+  ["match", "unreadable", false, "incomplete"],
+  ["match", "unreadable", true, "incomplete"],
+  ["match", "unstable", true, "incomplete"],
+  ["match", "failed", true, "incomplete"],
+  ["mismatch", "uploaded", true, "mismatch"],
+  ["mismatch", "unreadable", false, "mismatch"],
+  ["error", "uploaded", true, "no-verdict"],
+  ["error", "unreadable", false, "no-verdict"],
+];
+
+for (const [verdict, state, ignoreWarnings, outcome] of ROWS)
+  test(`verdict ${verdict} with one entry ${state}${ignoreWarnings ? " and -w" : ""} is ${outcome}`, () => {
+    const tally = new Tally();
+    tally.count(state);
+    const report = { ...assembleReport([somePart()]), verdict };
+    assert.equal(outcomeOf(report, tally, ignoreWarnings), outcome);
+  });

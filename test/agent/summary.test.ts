@@ -1,0 +1,170 @@
+/** The last lines of a run, as a user reads them. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { bytesText, type Summary, summaryLines } from "#agent/summary.ts";
+import { type State, Tally } from "#agent/tally.ts";
+import { assembleReport, type Finding, NO_TOTALS, type Report } from "#shared/report.ts";
+import { RUN, somePart } from "../shared/arbitrary.ts";
+
+function tallyOf(counts: Partial<Record<State, number>>, fileBytes = 0): Tally {
+  const tally = new Tally();
+  for (const [state, count] of Object.entries(counts)) tally.counts[state as State] = count;
+  tally.fileBytes = fileBytes;
+  return tally;
+}
+
+function reportOf(changes: Partial<Report> & { totals?: Partial<Report["totals"]> } = {}): Report {
+  const report = assembleReport([somePart()]);
+  return { ...report, ...changes, totals: { ...NO_TOTALS, ...changes.totals } } as Report;
+}
+
+function lines(changes: Partial<Summary>): { faults: string[]; results: string[] } {
+  return summaryLines({
+    target: { bucket: "example-backup", keyPrefix: "laptop/" },
+    outcome: "success",
+    report: reportOf(),
+    tally: new Tally(),
+    repair: undefined,
+    deletionsWithheld: 0,
+    ignoreWarnings: false,
+    ...changes,
+  });
+}
+
+const REPORT_LINE = `Report: s3://example-backup/.cback/reports/laptop/${RUN}.json`;
+
+suite("The summary", () => {
+  test("of a run that matches", () => {
+    const { faults, results } = lines({
+      report: reportOf({ totals: { entries: 4_627, matched: 4_627, matchedBytes: 117_200_000 } as Report["totals"] }),
+      tally: tallyOf({ uploaded: 12, unchanged: 4_615 }, 117_200_000),
+    });
+    assert.deepEqual(faults, []);
+    assert.deepEqual(results, [
+      "Verdict: match. The validator found all 4627 files in s3://example-backup/laptop/ as sent.",
+      "Source: 4627 entries (117.2 MB): 12 uploaded, 4615 unchanged.",
+      "Bucket: 4627 matched (117.2 MB), 0 missing, 0 different, 0 unexpected, 0 deleted.",
+      REPORT_LINE,
+    ]);
+  });
+
+  test("of an incomplete run names what is missing, up to twenty", () => {
+    const tally = tallyOf({ uploaded: 1 });
+    for (let index = 0; index < 25; index++)
+      tally.problem({ state: "unreadable", name: `/home/f${index}`, reason: "permission denied" });
+    tally.problem({ state: "vanished", name: "/home/gone", reason: "it is gone" });
+    const { faults, results } = lines({ outcome: "incomplete", tally });
+    assert.equal(faults.length, 21);
+    assert.equal(faults[0], "Not in the bucket: [/home/f0]: permission denied.");
+    assert.equal(faults[20], "and 5 more, in the log with --debug.");
+    assert.deepEqual(results.slice(0, 2), [
+      "Verdict: match, but incomplete: 25 entries of the source are not in s3://example-backup/laptop/.",
+      "Source: 27 entries (0 bytes): 1 uploaded, 0 unchanged, 1 vanished meanwhile, 25 unreadable.",
+    ]);
+  });
+
+  test("counts those that are not named as well, however many there are", () => {
+    const tally = new Tally();
+    for (let index = 0; index < 5_000; index++) tally.problem({ state: "unreadable", name: `f${index}`, reason: "r" });
+    assert.equal(lines({ outcome: "incomplete", tally }).faults.at(-1), "and 4980 more, in the log with --debug.");
+  });
+
+  test("with -w neither names nor counts names that cannot be keys", () => {
+    const tally = new Tally();
+    tally.problem({ state: "unrepresentable", name: "/home/caf\\xe9", reason: "its name is not UTF-8" });
+    tally.problem({ state: "unstable", name: "/home/log", reason: "it changes while it is read" });
+    const { faults, results } = lines({ outcome: "incomplete", tally, ignoreWarnings: true });
+    assert.deepEqual(faults, ["Not in the bucket: [/home/log]: it changes while it is read."]);
+    assert.match(results[0] ?? "", /incomplete: 1 entry of the source/);
+  });
+
+  test("of a mismatch says of each object what is wrong with it", () => {
+    const findings: Finding[] = [
+      { kind: "missing", path: "a" },
+      { kind: "size-differs", path: "b" },
+      { kind: "etag-differs", path: "c" },
+      { kind: "unexpected", path: "d" },
+    ];
+    const totals = { ...NO_TOTALS, missing: 1, sizeDiffers: 1, etagDiffers: 1, unexpected: 1 };
+    const report = reportOf({ verdict: "mismatch", findings, totals });
+    const { faults, results } = lines({ outcome: "mismatch", report });
+    assert.deepEqual(faults, [
+      "[a] is missing in the bucket.",
+      "[b] is of another size in the bucket.",
+      "[c] is of other content in the bucket.",
+      "[d] is in the bucket, not in the source.",
+    ]);
+    assert.deepEqual(results, [
+      "Verdict: MISMATCH. s3://example-backup/laptop/ does not hold what the source holds.",
+      "Source: 0 entries (0 bytes): 0 uploaded, 0 unchanged.",
+      "Bucket: 0 matched (0 bytes), 1 missing, 2 different, 1 unexpected, 0 deleted.",
+      REPORT_LINE,
+    ]);
+  });
+
+  test("of a mismatch in upload-only names no extra object, for those are none of it", () => {
+    const findings: Finding[] = [
+      { kind: "missing", path: "a" },
+      { kind: "unexpected", path: "d" },
+    ];
+    const totals = { ...NO_TOTALS, missing: 1, unexpected: 1 };
+    const report = reportOf({ verdict: "mismatch", findings, totals, extras: "listed" });
+    assert.deepEqual(lines({ outcome: "mismatch", report }).faults, ["[a] is missing in the bucket."]);
+  });
+
+  test("says of more unexpected objects than anybody counts that there are at least so many", () => {
+    const findings: Finding[] = Array.from({ length: 30 }, (_, index) => ({ kind: "unexpected", path: `${index}` }));
+    const totals = { ...NO_TOTALS, unexpected: 100_000, unexpectedAtLeast: true };
+    const { faults, results } = lines({
+      outcome: "mismatch",
+      report: reportOf({ verdict: "mismatch", findings, totals }),
+    });
+    assert.equal(faults.at(-1), "and at least 99980 more: see the report.");
+    assert.match(results[2] ?? "", /at least 100000 unexpected/);
+  });
+
+  test("of a run without a verdict says which shards nobody could check", () => {
+    const report = reportOf({ verdict: "error", errors: [{ shard: 3, reason: "the validator gave up" }] });
+    const { faults, results } = lines({ outcome: "no-verdict", report });
+    assert.deepEqual(faults, ["Shard 3 was not checked: the validator gave up."]);
+    assert.equal(results[0], "Verdict: NONE. The validator could not check s3://example-backup/laptop/.");
+  });
+
+  test("names repairs of both passes, and says what was deleted in both", () => {
+    const tally = tallyOf({ unchanged: 3 });
+    tally.repaired({ kind: "missing", path: "a" });
+    tally.deleted = 1;
+    const repair = tallyOf({ unchanged: 3 });
+    repair.repaired({ kind: "unexpected", path: "b" });
+    repair.deleted = 1;
+    const { results } = lines({ tally, repair });
+    assert.deepEqual(results.slice(2), [
+      "Bucket: 0 matched (0 bytes), 0 missing, 0 different, 0 unexpected, 2 deleted.",
+      "Repaired 2 objects that changed in the bucket since it was last proven:",
+      "  missing: [a]",
+      "  unexpected: [b]",
+      REPORT_LINE,
+    ]);
+  });
+
+  test("says that objects stayed because the source could not be read", () => {
+    const totals = { ...NO_TOTALS, unexpected: 2 };
+    const report = reportOf({ verdict: "mismatch", totals });
+    const { results } = lines({ outcome: "mismatch", report, deletionsWithheld: 2 });
+    assert.equal(results[3], "2 objects stayed, for the source could not be read as a whole.");
+  });
+});
+
+test("sizes are told in the unit that leaves a whole number before the point", () => {
+  const rows: Record<string, number> = {
+    "0 bytes": 0,
+    "999 bytes": 999,
+    "1.0 kB": 1_000,
+    "999.9 kB": 999_949,
+    "1.0 MB": 999_950,
+    "117.2 MB": 117_200_000,
+    "5.5 TB": 5_497_558_138_880,
+    "9007.2 PB": Number.MAX_SAFE_INTEGER * 1_000,
+  };
+  for (const [text, bytes] of Object.entries(rows)) assert.equal(bytesText(bytes), text);
+});
