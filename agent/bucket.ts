@@ -19,6 +19,11 @@ import type { Bucket, DeleteFault } from "./ports.ts";
 
 /** How often something is asked for that arrives damaged: the SDK only asks again when no answer came. */
 const READ_ATTEMPTS = 4;
+/** A request that carries content may take as long as this needs, for a slow line is shared by all requests. */
+const LEAST_BYTES_PER_SECOND = 8 * 1024;
+const LEAST_CONTENT_TIMEOUT_MS = 120_000;
+/** What is not aborted by then, the bucket's lifecycle rule removes. */
+const ABORT_TIMEOUT_MS = 10_000;
 /** How many keys S3 deletes with one request. */
 const DELETE_BATCH_KEYS = 1_000;
 /** How long an interrupted run waits for an answer without which it cannot clean up. */
@@ -56,6 +61,12 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     if (etag === "") throw explain(new DamagedAnswer("the answer has no ETag"), request);
     return etag;
   }
+
+  /** Only the time for an answer grows with the content: a connection without any traffic ends after its idle time. */
+  const withContent = (body: Uint8Array) => ({
+    abortSignal,
+    requestTimeout: LEAST_CONTENT_TIMEOUT_MS + (body.length / LEAST_BYTES_PER_SECOND) * 1_000,
+  });
 
   async function removeOne(key: string): Promise<DeleteFault[]> {
     try {
@@ -114,7 +125,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     async put(key, body, crc32) {
       const command = new PutObjectCommand({ Bucket, Key: key, Body: body, ChecksumCRC32: checksum(crc32) });
       const request = about("write", "s3:PutObject", key);
-      return { etag: etagIn(await explained(request, client.send(command, { abortSignal })), request) };
+      return { etag: etagIn(await explained(request, client.send(command, withContent(body))), request) };
     },
 
     async startMultipart(key) {
@@ -140,7 +151,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         ChecksumCRC32: checksum(crc32),
       });
       const request = about("write", "s3:PutObject", key);
-      const etag = etagIn(await explained(request, client.send(command, { abortSignal })), request);
+      const etag = etagIn(await explained(request, client.send(command, withContent(body))), request);
       return { partNumber, etag, crc32: checksum(crc32) };
     },
 
@@ -165,7 +176,9 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     async abortMultipart(key, uploadId) {
       try {
         // Not ended by an interruption: this is what an interruption must leave behind.
-        await client.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: uploadId }));
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key: key, UploadId: uploadId }), {
+          abortSignal: AbortSignal.timeout(ABORT_TIMEOUT_MS),
+        });
       } catch {
         // What is left then, the bucket's lifecycle rule removes; the failure that led here is the one to tell.
       }

@@ -23,14 +23,13 @@ export interface ConnectionLimits extends RetryLimits {
   readonly connectTimeoutMs: number;
   /** How long a connection may stay silent. */
   readonly idleTimeoutMs: number;
-  /** How long one try of a request may take. */
+  /** How long one try of a request may take that carries no content. */
   readonly requestTimeoutMs: number;
 }
 
 const LIMITS: ConnectionLimits = {
   connectTimeoutMs: 5_000,
   idleTimeoutMs: 30_000,
-  // A part of 8 MiB needs it at 70 kB/s.
   requestTimeoutMs: 120_000,
   attempts: Number.POSITIVE_INFINITY,
   budgetMs: 300_000,

@@ -1,24 +1,34 @@
 /** A limit on how much goes on at once, first come first served. */
 
-/** How many requests to S3 are in flight at once; each holds at most one part of a file in memory. */
+/** How many requests to S3 are in flight at once; each place stands for a buffer of at most 8 MiB. */
 export const REQUESTS_IN_FLIGHT = 16;
 
 export class Limit {
+  readonly #most: number;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly places: number; readonly start: () => void }[] = [];
 
   constructor(most: number) {
+    this.#most = most;
     this.#free = most;
   }
 
-  /** Waits for a place and takes it; call what it returns once, to give the place back. */
-  async acquire(): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /**
+   * Waits for places and takes them; call what it returns once, to give them back. Who wants more places than there are
+   * gets all of them, alone.
+   */
+  async acquire(wanted = 1): Promise<() => void> {
+    const places = Math.min(Math.ceil(wanted), this.#most);
+    // Nobody overtakes: who wants many places would otherwise wait for ever.
+    if (this.#waiting.length === 0 && this.#free >= places) this.#free -= places;
+    else await new Promise<void>((start) => this.#waiting.push({ places, start }));
     return () => {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
+      this.#free += places;
+      for (let next = this.#waiting[0]; next !== undefined && this.#free >= next.places; next = this.#waiting[0]) {
+        this.#waiting.shift();
+        this.#free -= next.places;
+        next.start();
+      }
     };
   }
 

@@ -7,7 +7,7 @@
 
 export interface RetryLimits {
   readonly attempts: number;
-  /** How long a request is tried, from its first try on. */
+  /** How long a request is tried, from its first failure on. */
   readonly budgetMs: number;
   /** The same while no server has ever answered: then the address is more likely wrong than the server down. */
   readonly firstAnswerBudgetMs: number;
@@ -21,7 +21,8 @@ const FIRST_THROTTLED_DELAY_MS = 1_000;
 interface Token {
   getRetryCount(): number;
   getRetryDelay(): number;
-  readonly startedMs: number;
+  /** Undefined until then. */
+  readonly firstFailureMs: number | undefined;
 }
 
 interface ErrorInfo {
@@ -41,12 +42,12 @@ export class Retries {
   }
 
   async acquireInitialRetryToken(): Promise<Token> {
-    return token(0, 0, performance.now());
+    return token(0, 0, undefined);
   }
 
   async refreshRetryTokenForRetry(last: object, { errorType, error, retryAfterHint }: ErrorInfo): Promise<Token> {
     if (isAnswer(error)) this.#answered = true;
-    const { getRetryCount, startedMs } = last as Token;
+    const { getRetryCount, firstFailureMs = performance.now() } = last as Token;
     const count = getRetryCount() + 1;
     const { attempts, budgetMs, firstAnswerBudgetMs, longestDelayMs } = this.#limits;
     const first = errorType === "THROTTLING" ? FIRST_THROTTLED_DELAY_MS : FIRST_DELAY_MS;
@@ -54,10 +55,10 @@ export class Retries {
     const jitterMs = Math.random() * Math.min(first * 2 ** (count - 1), longestDelayMs);
     const askedMs = Math.min((retryAfterHint?.getTime() ?? 0) - Date.now(), longestDelayMs);
     const delayMs = Math.max(jitterMs, askedMs);
-    const endMs = startedMs + (this.#answered ? budgetMs : firstAnswerBudgetMs);
+    const endMs = firstFailureMs + (this.#answered ? budgetMs : firstAnswerBudgetMs);
     const mayPass = errorType === "TRANSIENT" || errorType === "THROTTLING";
     if (!mayPass || count >= attempts || performance.now() + delayMs > endMs) throw new Error("not to be tried again");
-    return token(count, delayMs, startedMs);
+    return token(count, delayMs, firstFailureMs);
   }
 
   recordSuccess(): void {
@@ -65,8 +66,8 @@ export class Retries {
   }
 }
 
-function token(count: number, delayMs: number, startedMs: number): Token {
-  return { getRetryCount: () => count, getRetryDelay: () => delayMs, startedMs };
+function token(count: number, delayMs: number, firstFailureMs: number | undefined): Token {
+  return { getRetryCount: () => count, getRetryDelay: () => delayMs, firstFailureMs };
 }
 
 /** Whether a server said something, be it that it cannot serve. */

@@ -36,7 +36,7 @@ export function partBytes(sizeBytes: number): number {
 /**
  * Sends a file to a key.
  *
- * @param limit counts the requests in flight, each with a buffer of at most one part
+ * @param limit counts the requests in flight, a place for each 8 MiB in memory
  * @throws what the bucket throws; faults of the file are values
  */
 export async function send(
@@ -191,7 +191,7 @@ async function sendParts(
     let failed: unknown;
     while (readBytes < before.sizeBytes && failed === undefined) {
       // The place is taken before the part is read: buffers wait for requests, not the other way round.
-      const release = await limit.acquire();
+      const release = await limit.acquire(size / SINGLE_PUT_BYTES);
       let part: Buffer;
       try {
         part = Buffer.allocUnsafe(Math.min(size, before.sizeBytes - readBytes));

@@ -146,7 +146,7 @@ for (const { name, cannot, action, good, call } of CALLS) {
     });
 
     test("fault 6: a server that never answers is left, and asked again", async (t) => {
-      const s3 = await startFakeS3(t, { requestTimeoutMs: 100, idleTimeoutMs: 5_000, attempts: 2 });
+      const s3 = await startFakeS3(t, { idleTimeoutMs: 100, attempts: 2 });
       s3.answer("silence", good);
       await call(s3.bucket);
       s3.answer("silence");
@@ -181,6 +181,17 @@ for (const { name, cannot, action, good, call } of CALLS) {
       });
   });
 }
+
+suite("Time limits", () => {
+  test("fault 6: a request without content ends after its time, a slow one with content does not", async (t) => {
+    const s3 = await startFakeS3(t, { requestTimeoutMs: 100, attempts: 1 });
+    s3.answer("silence");
+    assert.match((await failureOf(s3.bucket.fetchPage(PAGE))).message, /ETIMEDOUT/);
+    s3.answer({ status: 200, headers: { etag: '"e"' }, delayMs: 300 });
+    assert.deepEqual(await s3.bucket.put("p/a", BODY, 1), { etag: "e" });
+    assert.equal((await s3.bucket.putPart("p/a", "u", 1, BODY, 1)).etag, "e");
+  });
+});
 
 suite("A burst of 503", () => {
   test("fault 2: over many requests at once none of them gives up", async (t) => {

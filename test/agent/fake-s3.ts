@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { openBucket } from "#agent/bucket.ts";
 import { type ConnectionLimits, type Connections, connect } from "#agent/connect.ts";
 import type { Bucket } from "#agent/ports.ts";
@@ -25,6 +26,7 @@ export type Answer =
       readonly body?: string;
       readonly cut?: true;
       readonly stall?: true;
+      readonly delayMs?: number;
     }
   | "silence"
   | "hang-up";
@@ -69,6 +71,7 @@ export async function startFakeS3(
       request.socket.destroy();
       return;
     }
+    if (answer.delayMs !== undefined) await setTimeout(answer.delayMs);
     const body = Buffer.from(answer.body ?? "");
     response.writeHead(answer.status, {
       "content-type": "application/xml",

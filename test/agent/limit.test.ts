@@ -55,6 +55,38 @@ suite("A limit", () => {
     (await limit.acquire())();
   });
 
+  test("gives several places at once, and lets nobody overtake who waits for them", async () => {
+    const limit = new Limit(4);
+    const order: string[] = [];
+    const work = async (name: string, places: number) => {
+      const release = await limit.acquire(places);
+      order.push(name);
+      await setTimeout(5);
+      release();
+    };
+    await Promise.all([work("one", 1), work("three and a half", 3.5), work("all", 100), work("last", 1)]);
+    assert.deepEqual(order, ["one", "three and a half", "all", "last"]);
+    const releases = await Promise.all([limit.acquire(2), limit.acquire(2)]);
+    for (const release of releases) release();
+  });
+
+  test("holds with any mix of places, and gives all of them back", async () => {
+    const limit = new Limit(5);
+    let taken = 0;
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const places = (index * 7) % 6 || 1;
+        const release = await limit.acquire(places);
+        taken += places;
+        assert.ok(taken <= 5);
+        await setTimeout(Math.random() * 3);
+        taken -= places;
+        release();
+      }),
+    );
+    (await limit.acquire(5))();
+  });
+
   test("returns what the work returns", async () => {
     assert.equal(await new Limit(1).run(async () => 7), 7);
   });
