@@ -90,7 +90,12 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
 
 function deadLetterQueueName(redrivePolicy: string | undefined): string | undefined {
   if (redrivePolicy === undefined) return undefined;
-  const policy: unknown = JSON.parse(redrivePolicy);
+  let policy: unknown;
+  try {
+    policy = JSON.parse(redrivePolicy);
+  } catch {
+    return undefined;
+  }
   if (typeof policy !== "object" || policy === null || !("deadLetterTargetArn" in policy)) return undefined;
   return String(policy.deadLetterTargetArn).split(":").at(-1);
 }

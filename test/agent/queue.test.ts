@@ -1,0 +1,225 @@
+/** Queue and diagnosis through the real clients, against a server that answers as a test tells it. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { suite, test } from "node:test";
+import { openPorts, throwIfInterrupted } from "#agent/connect.ts";
+import { diagnose } from "#agent/diagnose.ts";
+import { Failure } from "#agent/errors.ts";
+import { findQueue, openQueue } from "#agent/queue.ts";
+import { type Answer, type Asked, connectTo, type FakeS3, startFakeS3 } from "./fake-s3.ts";
+
+const JSON_TYPE = { "content-type": "application/x-amz-json-1.0" };
+const QUEUE_ARN = "arn:aws:sqs:eu-central-1:111122223333:cback-validator-data";
+const FUNCTION_ARN = "arn:aws:lambda:eu-central-1:111122223333:function:validator";
+
+function json(value: unknown): Answer {
+  return { status: 200, headers: JSON_TYPE, body: JSON.stringify(value) };
+}
+
+function jsonError(status: number, type: string, message = `${type} for a test.`): Answer {
+  return {
+    status,
+    headers: { ...JSON_TYPE, "x-amzn-errortype": type },
+    body: JSON.stringify({ __type: type, message }),
+  };
+}
+
+const SENT = json({ MessageId: "m", MD5OfMessageBody: createHash("md5").update("{}").digest("hex") });
+const NO_QUEUE = jsonError(400, "com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.");
+
+async function failureOf(work: Promise<unknown>): Promise<Failure> {
+  const error = await work.catch((reason: unknown) => reason);
+  assert.ok(error instanceof Failure, String(error));
+  return error;
+}
+
+function actionOf({ headers, path }: Asked): string {
+  return String(headers["x-amz-target"] ?? path).replace("AmazonSQS.", "");
+}
+
+suite("The queue", () => {
+  const find = ({ connections, interrupt }: FakeS3, bucket = "data") =>
+    findQueue(connections.sqs, bucket, interrupt.signal);
+  const sendTo = ({ connections, endpoint, interrupt }: FakeS3) =>
+    openQueue(connections.sqs, `${endpoint}/111122223333/queue`, interrupt.signal).send("{}");
+
+  test("is found by the bucket's name", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(json({ QueueUrl: "https://sqs.example/q" }));
+    assert.equal(await find(s3, "my.bucket"), "https://sqs.example/q");
+    assert.deepEqual(JSON.parse(s3.asked[0]?.body ?? ""), { QueueName: "cback-validator-my_bucket" });
+  });
+
+  test("that is missing is told with the command that makes it", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(NO_QUEUE);
+    const failure = await failureOf(find(s3));
+    assert.equal(failure.outcome, "configuration");
+    assert.match(failure.message, /^Cannot find the validator's queue \[cback-validator-data\]: no such queue/);
+    assert.match(failure.hint, /`npx cdk deploy -c bucket=data`; or name its queue with --queue URL/);
+  });
+
+  test("fault 16: a denial names the action", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(jsonError(403, "AccessDeniedException"));
+    const found = await failureOf(find(s3));
+    assert.deepEqual([found.outcome, found.reason], ["denied", "access denied (sqs:GetQueueUrl)"]);
+    const sent = await failureOf(sendTo(s3));
+    assert.deepEqual([sent.outcome, sent.reason], ["denied", "access denied (sqs:SendMessage)"]);
+    assert.match(sent.hint, /^Allow sqs:SendMessage on /);
+  });
+
+  test("fault 61: a message that cannot be sent says that the data is safe, and how to check it later", async (t) => {
+    const s3 = await startFakeS3(t);
+    for (const [answer, reason] of [
+      [NO_QUEUE, /^no such queue$/],
+      [jsonError(400, "KmsThrottled"), /KmsThrottled/],
+      [jsonError(500, "InternalFailure"), /InternalFailure/],
+      ["hang-up", /the connection failed \(ECONNRESET\)/],
+    ] as const) {
+      s3.answer(answer);
+      const failure = await failureOf(sendTo(s3));
+      assert.equal(failure.outcome, "no-verdict");
+      assert.match(failure.reason, reason);
+      assert.match(failure.hint, /What was uploaded is in the bucket; --verifyOnly repeats the check alone\.$/);
+    }
+  });
+
+  test("fault 3: a message is sent again after a 500 or a 503", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(jsonError(500, "InternalFailure"), jsonError(503, "ServiceUnavailable"), SENT);
+    await sendTo(s3);
+    assert.deepEqual(s3.asked.map(actionOf), ["SendMessage", "SendMessage", "SendMessage"]);
+  });
+
+  test("fault 51: an interruption while sending is one", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(() => {
+      setTimeout(() => s3.interrupt.abort(), 10);
+      return "silence";
+    });
+    assert.equal((await failureOf(sendTo(s3))).outcome, "interrupted");
+  });
+
+  test("that was named is not looked for", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(SENT);
+    const { connections, interrupt, endpoint } = s3;
+    const queueUrl = `${endpoint}/111122223333/mine`;
+    const ports = await openPorts({ bucket: "data", queueUrl, connections, signal: interrupt.signal });
+    await ports.queue.send("{}");
+    assert.deepEqual(s3.asked.map(actionOf), ["SendMessage"]);
+    assert.equal(JSON.parse(s3.asked[0]?.body ?? "").QueueUrl, queueUrl);
+  });
+});
+
+suite("The diagnosis", () => {
+  const HEALTHY: Record<string, Answer> = {
+    GetQueueUrl: json({ QueueUrl: "https://sqs.example/dead" }),
+    "/2015-03-31/event-source-mappings": json({
+      EventSourceMappings: [{ State: "Enabled", LastProcessingResult: "OK", FunctionArn: FUNCTION_ARN }],
+    }),
+    [`/2015-03-31/functions/${FUNCTION_ARN}/configuration`]: json({
+      FunctionName: "validator",
+      State: "Active",
+      Environment: { Variables: { CBACK_PACKAGE_VERSION: "1.2.3", CBACK_CONTRACT_VERSION: "1.0" } },
+    }),
+  };
+  const attributes = (redrivePolicy?: string): Answer =>
+    json({
+      Attributes: {
+        ApproximateNumberOfMessages: "3",
+        ApproximateNumberOfMessagesNotVisible: "1",
+        QueueArn: QUEUE_ARN,
+        ...(redrivePolicy === undefined ? {} : { RedrivePolicy: redrivePolicy }),
+      },
+    });
+  const REDRIVE = JSON.stringify({
+    deadLetterTargetArn: "arn:aws:sqs:eu-central-1:111122223333:dead",
+    maxReceiveCount: 5,
+  });
+
+  async function diagnosed(s3: FakeS3, changes: Record<string, Answer> = {}) {
+    s3.answer((asked) => {
+      const action = actionOf(asked).replace(/\/$/, "");
+      const answers: Record<string, Answer> = { GetQueueAttributes: attributes(REDRIVE), ...HEALTHY, ...changes };
+      return answers[action] ?? { status: 404 };
+    });
+    const { sqs, lambda } = s3.connections;
+    return diagnose({ sqs, lambda, queueUrl: `${s3.endpoint}/111122223333/queue` });
+  }
+
+  test("fault 65: tells what queue, dead letters, mapping and function show", async (t) => {
+    const { lines, validatorVersion } = await diagnosed(await startFakeS3(t));
+    assert.deepEqual(lines, [
+      "The queue holds 3 waiting messages, and 1 are being worked on.",
+      "The dead letters (dead) hold 3 messages.",
+      "The event source mapping is Enabled; last result: OK.",
+      "The validator is validator, version 1.2.3, contract 1.0, Active.",
+    ]);
+    assert.equal(validatorVersion, "1.2.3");
+  });
+
+  test("fault 65: tells when no function reads the queue, or the mapping is off", async (t) => {
+    const s3 = await startFakeS3(t);
+    const none = await diagnosed(s3, { "/2015-03-31/event-source-mappings": json({ EventSourceMappings: [] }) });
+    assert.equal(none.lines.at(-1), "No function reads the queue: deploy the stack again.");
+    const off = json({ EventSourceMappings: [{ State: "Disabled", FunctionArn: FUNCTION_ARN }] });
+    const disabled = await diagnosed(s3, { "/2015-03-31/event-source-mappings": off });
+    assert.ok(
+      disabled.lines.some((line) => line.includes("Disabled")),
+      disabled.lines.join("\n"),
+    );
+  });
+
+  test("never throws: what cannot be learned is said, and why", async (t) => {
+    const s3 = await startFakeS3(t, { attempts: 1 });
+    const denied = jsonError(403, "AccessDeniedException", "not allowed");
+    assert.deepEqual((await diagnosed(s3, { GetQueueAttributes: denied })).lines, [
+      "The queue: not known (not allowed).",
+    ]);
+    const { lines } = await diagnosed(s3, { "/2015-03-31/event-source-mappings": denied });
+    assert.equal(lines.at(-1), "The event source mapping: not known (not allowed).");
+    for (const policy of ["", "{", "null", "7", '{"other":1}'])
+      assert.equal((await diagnosed(s3, { GetQueueAttributes: attributes(policy) })).lines.length, 3, policy);
+    assert.equal((await diagnosed(s3, { GetQueueAttributes: "hang-up" })).lines.length, 1);
+  });
+
+  test("does not wait long for an answer", async (t) => {
+    const s3 = await startFakeS3(t);
+    const started = performance.now();
+    const { lines } = await diagnosed(s3, { GetQueueAttributes: "silence" });
+    assert.deepEqual(lines, ["The queue: not known (no answer)."]);
+    assert.ok(performance.now() - started < 5_000);
+  });
+});
+
+suite("The connections", () => {
+  test("--output tells each request with subject, outcome and tries, and no secret", async (t) => {
+    const s3 = await startFakeS3(t);
+    const told: string[] = [];
+    const connections = connectTo(
+      s3.endpoint,
+      { attempts: 3, longestDelayMs: 10 },
+      { request: (line) => told.push(line) },
+    );
+    t.after(() => connections.close());
+    s3.answer(jsonError(503, "ServiceUnavailable"), json({ QueueUrl: "u" }), NO_QUEUE);
+    await findQueue(connections.sqs, "data", s3.interrupt.signal);
+    await failureOf(findQueue(connections.sqs, "data", s3.interrupt.signal));
+    assert.match(told[0] ?? "", /^SQS GetQueueUrl \[cback-validator-data\]: 200, 2 tries, \d+ ms$/);
+    assert.match(told[1] ?? "", /^SQS GetQueueUrl \[cback-validator-data\]: 400 QueueDoesNotExist, 1 tries, \d+ ms$/);
+    assert.ok(!told.join().includes("AKIDEXAMPLE"), "I7");
+  });
+
+  test("the clock's sleep ends at once when the run is interrupted", async (t) => {
+    const { connections, interrupt } = await startFakeS3(t);
+    const { clock } = await openPorts({ bucket: "data", queueUrl: "q", connections, signal: interrupt.signal });
+    const started = clock.monotonicMs();
+    setTimeout(() => interrupt.abort(), 10);
+    await clock.sleep(60_000);
+    assert.ok(clock.monotonicMs() - started < 5_000);
+    assert.throws(() => throwIfInterrupted(interrupt.signal), { name: "Failure", outcome: "interrupted" });
+    throwIfInterrupted(new AbortController().signal);
+  });
+});
