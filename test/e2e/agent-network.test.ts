@@ -195,6 +195,21 @@ describe("a run ends with a clear message", { concurrency: 4 }, () => {
   }
 });
 
+describe("credentials that run out", () => {
+  // cback-amazons3-sync --detailed-exit-codes SOURCE s3://BUCKET/network-expired
+  test("fault 11: end the run with one message, not one for each file, and nothing is deleted", async (t) => {
+    const bad = await through(t, "expired", SMALL_TREE, ({ operation, count }) =>
+      operation === "PutObject" && count > 1 ? { refuse: "ExpiredToken", status: 400 } : undefined,
+    );
+    await bad.view.put("extra", "stays");
+    const run = await bad.run("--detailed-exit-codes");
+    assertExit(run, 12);
+    assert.match(run.stderr, /^Cannot write \[.*\]: the credentials have expired\.\nSet AWS_PROFILE[^\n]*\n$/);
+    assert.ok((await bad.view.paths()).includes("extra"));
+    assert.ok(!bad.proxy.passed.includes("SendMessage"));
+  });
+});
+
 describe("the validator's verdict", { concurrency: 2 }, () => {
   // cback-amazons3-sync SOURCE s3://BUCKET/network-changed
   test("fault 69: an object that is changed between upload and check is repaired, once", async (t) => {
