@@ -74,11 +74,7 @@ function explanation(error: unknown, request: Request): Explanation {
     case "AccessDeniedException":
     case "Forbidden":
     case "AllAccessDisabled":
-      return {
-        outcome: "denied",
-        reason: `access denied (${request.action})`,
-        hint: `Allow ${request.action} on ${request.resource} for these credentials; the stack's host policy does.`,
-      };
+      return denial(messageOf(error), request);
     case "NoSuchBucket":
       return {
         outcome: "failed",
@@ -105,6 +101,25 @@ function explanation(error: unknown, request: Request): Explanation {
       hint: "Run again; --debug tells more.",
     }
   );
+}
+
+/** AWS says in the message when it was the bucket's key that was denied, or a policy that forbids it. */
+function denial(message: string, { action, resource }: Request): Explanation {
+  const [keyAction] = /\bkms:\w+/.exec(message) ?? [];
+  if (keyAction !== undefined)
+    return {
+      outcome: "denied",
+      reason: `access denied (${keyAction}): ${message}`,
+      hint: `Allow ${keyAction} on the key that encrypts the bucket, in the key's policy and for these credentials.`,
+    };
+  const forbidden = /explicit deny/.test(message);
+  return {
+    outcome: "denied",
+    reason: `access denied (${action})${forbidden ? `: ${message}` : ""}`,
+    hint: forbidden
+      ? `A policy denies ${action} on ${resource}: look for a Deny in the bucket's policy and in those of these credentials.`
+      : `Allow ${action} on ${resource} for these credentials; the stack's host policy does.`,
+  };
 }
 
 function networkExplanation(error: unknown): Explanation | undefined {

@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Failure } from "./errors.ts";
 
 /** A shard that is held back. */
 export interface HeldShard {
@@ -29,11 +30,23 @@ export class Spool {
     return this.#deletionCount;
   }
 
+  /** @throws {Failure} when there is no place for it */
   async hold(shard: HeldShard): Promise<void> {
-    this.#folder ??= mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
-    const file = join(await this.#folder, `shard-${shard.index}.json`);
-    await writeFile(file, JSON.stringify(shard), { mode: 0o600 });
-    this.#files.push(file);
+    try {
+      this.#folder ??= mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
+      const file = join(await this.#folder, `shard-${shard.index}.json`);
+      await writeFile(file, JSON.stringify(shard), { mode: 0o600 });
+      this.#files.push(file);
+    } catch (cause) {
+      throw new Failure({
+        outcome: "failed",
+        operation: "keep the list of deletions below",
+        subject: tmpdir(),
+        reason: cause instanceof Error ? cause.message : String(cause),
+        hint: "Nothing was deleted. Set TMPDIR to a directory with room, then run again: what was sent stays.",
+        cause,
+      });
+    }
     this.#deletionCount += shard.deletions.length;
   }
 

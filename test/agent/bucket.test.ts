@@ -395,6 +395,25 @@ suite("Listings", () => {
 });
 
 suite("Writing", () => {
+  test("fault 17: a denied key is named with its action, not the bucket's", async (t) => {
+    const s3 = await startFakeS3(t);
+    const message =
+      "User: arn:aws:iam::1:user/h is not authorized to perform: kms:GenerateDataKey on resource: arn:aws:kms:eu-central-1:1:key/k because no resource-based policy allows it";
+    s3.answer(refusal(403, "AccessDenied", message));
+    const failure = await failureOf(s3.bucket.put("p/a", BODY, 1));
+    assert.equal(failure.outcome, "denied");
+    assert.match(failure.reason, /^access denied \(kms:GenerateDataKey\): .*arn:aws:kms:eu-central-1:1:key\/k/);
+    assert.match(failure.hint, /^Allow kms:GenerateDataKey on the key that encrypts the bucket/);
+  });
+
+  test("fault 16: where a policy forbids it, nobody is told to allow it", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(refusal(403, "AccessDenied", "Denied with an explicit deny in a resource-based policy"));
+    const failure = await failureOf(s3.bucket.put("p/a", BODY, 1));
+    assert.equal(failure.outcome, "denied");
+    assert.match(failure.hint, /^A policy denies s3:PutObject on arn:aws:s3:::data\/p\/a: look for a Deny/);
+  });
+
   test("a put names its content's checksum, size and key byte by byte", async (t) => {
     const s3 = await startFakeS3(t);
     s3.answer(ETAG);

@@ -597,6 +597,21 @@ suite("Faults of the bucket", () => {
     assert.deepEqual(ran.leftovers, []);
   });
 
+  test("fault 53: no room for temporary files is told with what to do, and nothing is deleted", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.bucket.place("p/extra", "extra");
+    const { spoolFolder } = one;
+    one.before = (call) => {
+      if (call === "fetchPage") process.env.TMPDIR = join(spoolFolder, "missing");
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "failed");
+    assert.match(ran.error?.message ?? "", /^Cannot keep the list of deletions below \[.*missing\]: ENOENT/);
+    assert.match(ran.error?.hint ?? "", /Nothing was deleted\. Set TMPDIR/);
+    assert.equal(one.data.extra, "extra");
+  });
+
   test("a status that cannot be read is no hindrance; a bucket that does not answer is", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, TREE);
