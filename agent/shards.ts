@@ -111,7 +111,7 @@ class Pass {
         );
       }
     } catch (cause) {
-      this.#stop(cause);
+      this.#stop(this.#rootFault(cause));
     }
     // Also after a fault: nothing of this run may still be under way when it ends.
     await Promise.all(working);
@@ -122,6 +122,19 @@ class Pass {
 
   close(): Promise<void> {
     return this.#spool.close();
+  }
+
+  /** The walk throws only what concerns its root: the source was there when the run began. */
+  #rootFault(cause: unknown): unknown {
+    if (codeOf(cause) === undefined) return cause;
+    return new Failure({
+      outcome: "failed",
+      operation: "walk the source",
+      subject: textOfBytes(this.#request.root),
+      reason: reasonOf(cause),
+      hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
+      cause,
+    });
   }
 
   #stop(cause: unknown): void {

@@ -324,6 +324,26 @@ suite("The source", () => {
     assert.deepEqual(one.data, one.source);
   });
 
+  test("fault 25: that goes away as a whole after the run has begun deletes nothing, and is named", async (t) => {
+    for (const code of ["ENOENT", "ESTALE", "EIO"]) {
+      const one = simulation(t);
+      writeTree(one.folder, TREE);
+      one.bucket.place("p/extra", "extra");
+      let reads = 0;
+      one.on = diskBut(disk, {
+        directory: (path) => {
+          if (path === bytePath(one.folder, "").slice(0, -1) && ++reads > 1) throw systemError(code);
+          return disk.directory(path);
+        },
+      });
+      const ran = await one.run();
+      assert.equal(ran.outcome, "failed");
+      assert.ok(ran.error?.message.startsWith(`Cannot walk the source [${one.folder}]: `), ran.error?.message);
+      assert.match(ran.error?.hint ?? "", /Nothing was deleted\. Check that it is still mounted/);
+      assert.deepEqual(one.data, { extra: "extra" });
+    }
+  });
+
   test("fault 28: with an unreadable file keeps its old object, names it, and deletes the rest", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, TREE);

@@ -4,7 +4,6 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkSource } from "#agent/check-source.ts";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Outcome } from "#agent/exit-code.ts";
@@ -125,9 +124,7 @@ export class Simulation {
     let outcome: Outcome;
     let error: Failure | undefined;
     try {
-      const ports = this.#ports();
-      await checkSource(request.options, ports.disk);
-      outcome = await run(request.options, ports, log, {
+      outcome = await run(request.options, this.#ports(), log, {
         host: "host",
         agentVersion: "0.0.0",
         shardEntries: this.shardEntries,
