@@ -9,7 +9,7 @@ import { makeTree } from "./tree.ts";
 
 const TREE = {
   ...{ "a/1": "one", "a/2": "two", b: "three", c: "four" },
-  large: Buffer.alloc(25 * 1024 * 1024, "not only zeros"),
+  large: Buffer.alloc(17 * 1024 * 1024, "not only zeros"),
 };
 
 /** Runs on TREE, with an object to delete, and sends the signal while a request is on its way. */
