@@ -47,10 +47,8 @@ export async function startEngineProcess(folder: string, python: string): Promis
   const files = engineFiles(folder);
   const certificate = ensureCertificate(python, files.tls);
   const running = findEngineProcess(folder);
-  if (running !== undefined) {
-    await untilItAnswers(running, certificate, folder);
-    return running;
-  }
+  // One that was just killed may still be seen, and is gone the next moment.
+  if (running !== undefined && (await untilItAnswers(running, certificate, folder))) return running;
 
   // Functions of an engine that crashed would go on running beside the new one.
   await stopEngineProcess(folder);
@@ -59,7 +57,7 @@ export async function startEngineProcess(folder: string, python: string): Promis
   writeFileSync(files.port, String(port));
   writeFileSync(files.pid, String(pid));
   const started = { pid, port, endpoint: endpointOf(port) };
-  await untilItAnswers(started, certificate, folder);
+  if (!(await untilItAnswers(started, certificate, folder))) throw new LocalError(notStarted(files));
   return started;
 }
 
@@ -152,13 +150,17 @@ function engineEnvironment(files: EngineFiles, certificate: Certificate, port: n
   };
 }
 
-async function untilItAnswers(engine: RunningEngine, certificate: Certificate, folder: string): Promise<void> {
+/** @returns false when the engine has ended */
+async function untilItAnswers(engine: RunningEngine, certificate: Certificate, folder: string): Promise<boolean> {
   const authority = readFileSync(certificate.authority, "utf8");
-  const gone = () => findEngineProcess(folder) === undefined;
-  const answered = await until(async () => gone() || (await answers(engine.endpoint, authority)), START_LIMIT_MS);
-  if (answered && !gone()) return;
-  const { log } = engineFiles(folder);
-  throw new LocalError(`The engine did not start. The end of ${log}:\n${lastLines(log)}`);
+  const gone = () => findEngineProcess(folder)?.pid !== engine.pid;
+  const settled = await until(async () => gone() || (await answers(engine.endpoint, authority)), START_LIMIT_MS);
+  if (!settled) throw new LocalError(notStarted(engineFiles(folder)));
+  return !gone();
+}
+
+function notStarted({ log }: EngineFiles): string {
+  return `The engine did not start. The end of ${log}:\n${lastLines(log)}`;
 }
 
 function answers(endpoint: string, authority: string): Promise<boolean> {
