@@ -8,6 +8,8 @@ import type { Ports } from "./ports.ts";
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
 const DELAY_GROWTH = 1.5;
+/** The last poll is no mere formality. */
+const LEAST_READ_MS = 1_000;
 
 export interface AwaitedReport {
   readonly target: Target;
@@ -31,7 +33,7 @@ export async function awaitReport(
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * DELAY_GROWTH, LONGEST_DELAY_MS)) {
     check();
     try {
-      const text = await bucket.read(key);
+      const text = await bucket.read(key, Math.max(endMs - clock.monotonicMs(), LEAST_READ_MS));
       if (text !== undefined) return checked(decodeReport(text), subject, { target, run, digest });
       lastFailure = undefined;
     } catch (error) {

@@ -7,12 +7,12 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import type { ListedObject, Page } from "#shared/listing.ts";
+import { ListingError } from "#shared/listing.ts";
+import { readPage, withoutQuotes } from "#shared/page.ts";
 import { DamagedAnswer, explain, isUnreadableAnswer, nameOf, type Request, statusOf } from "./aws-errors.ts";
 import { type Failure, UploadLost } from "./errors.ts";
 import type { Bucket, DeleteFault } from "./ports.ts";
@@ -57,7 +57,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
 
   /** What S3 gave to an object or part. A login page of a network, or a broken proxy, answers 200 too. */
   function etagIn(output: { readonly ETag?: string | undefined }, request: Request): string {
-    const etag = etagOf(output.ETag);
+    const etag = withoutQuotes(output.ETag ?? "");
     if (etag === "") throw explain(new DamagedAnswer("the answer has no ETag"), request);
     return etag;
   }
@@ -113,9 +113,10 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       });
       for (let attempt = 1; ; attempt++) {
         try {
-          return pageOf(await client.send(command, { abortSignal }));
+          return readPage(await client.send(command, { abortSignal }));
         } catch (error) {
           if (attempt < READ_ATTEMPTS && isDamaged(error)) continue;
+          if (error instanceof ListingError) throw error;
           const request = about("list", "s3:ListBucket");
           throw signal.aborted ? interrupted(request) : explain(error, request);
         }
@@ -194,8 +195,10 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       return faults;
     },
 
-    async read(key) {
+    async read(key, limitMs) {
       const request = about("read", "s3:GetObject", key);
+      const late = limitMs === undefined ? undefined : AbortSignal.timeout(Math.ceil(limitMs));
+      const abortSignal = late === undefined ? signal : AbortSignal.any([signal, late]);
       for (let attempt = 1; ; attempt++) {
         let answered = false;
         try {
@@ -204,6 +207,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
           return (await Body?.transformToString()) ?? "";
         } catch (error) {
           if (signal.aborted) throw interrupted(request);
+          if (late?.aborted) throw explain(Object.assign(new Error("late"), { name: "TimeoutError" }), request);
           // The connection broke within the body, which the SDK has handed out by then.
           if (answered && attempt < READ_ATTEMPTS) continue;
           if (nameOf(error) === "NoSuchKey" || (statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"))
@@ -232,36 +236,9 @@ function delayed(signal: AbortSignal, delayMs: number): AbortSignal {
   return controller.signal;
 }
 
-/** A page that did not arrive whole is to be asked for again, and never to be taken for the end of the listing. */
-function pageOf(output: ListObjectsV2CommandOutput): Page {
-  const contents = output.Contents ?? [];
-  if (output.IsTruncated === undefined) throw new DamagedAnswer("the page does not say whether more follow");
-  if (output.KeyCount !== undefined && output.KeyCount !== contents.length)
-    throw new DamagedAnswer(`the page announces ${output.KeyCount} keys and shows ${contents.length}`);
-  const objects = contents.map(({ Key, Size, ETag, LastModified }): ListedObject => {
-    if (Key === undefined || Size === undefined || ETag === undefined || LastModified === undefined)
-      throw new DamagedAnswer("the page shows an object without key, size, ETag or time");
-    const key = output.EncodingType === "url" ? decodeKey(Key) : Key;
-    return { key, sizeBytes: Size, etag: etagOf(ETag), modifiedMs: LastModified.getTime() };
-  });
-  return { objects, truncated: output.IsTruncated, nextToken: output.NextContinuationToken };
-}
-
-function decodeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded.replaceAll("+", " "));
-  } catch (cause) {
-    throw new DamagedAnswer("the page shows a key that is not URL encoded", { cause });
-  }
-}
-
 /** Whether an answer came that is none: the SDK does not retry those. */
 function isDamaged(error: unknown): boolean {
-  return error instanceof DamagedAnswer || statusOf(error) === 200 || isUnreadableAnswer(error);
-}
-
-function etagOf(quoted: string | undefined): string {
-  return (quoted ?? "").replace(/^"(.*)"$/, "$1");
+  return error instanceof ListingError || statusOf(error) === 200 || isUnreadableAnswer(error);
 }
 
 /** A CRC32 as S3 takes it: four bytes, the highest first, in base64. */

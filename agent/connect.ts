@@ -33,7 +33,7 @@ const LIMITS: ConnectionLimits = {
   requestTimeoutMs: 120_000,
   attempts: Number.POSITIVE_INFINITY,
   budgetMs: 300_000,
-  firstAnswerBudgetMs: 60_000,
+  firstAnswerBudgetMs: 20_000,
   longestDelayMs: 20_000,
 };
 

@@ -73,8 +73,12 @@ export interface Bucket {
   abortMultipart(key: string, uploadId: string): Promise<void>;
   /** Deletes objects, and returns those that are still there, with the reason. */
   remove(keys: readonly string[]): Promise<DeleteFault[]>;
-  /** The text of one of the validator's objects, or undefined when there is none. */
-  read(key: string): Promise<string | undefined>;
+  /**
+   * The text of one of the validator's objects, or undefined when there is none.
+   *
+   * @param limitMs how long it may take, with all that is tried again
+   */
+  read(key: string, limitMs?: number): Promise<string | undefined>;
 }
 
 export interface Queue {

@@ -2,8 +2,8 @@
  * The run, top to bottom. Upload-only, verify-only and repair branch here; disk, bucket, queue and clock come as ports.
  */
 import { resolve } from "node:path";
-import { decodeStatus, type Report, type Status, statusKey } from "#shared/report.ts";
-import { runId } from "#shared/run-id.ts";
+import { decodeStatus, type Report, type RunNote, type Status, statusKey } from "#shared/report.ts";
+import { runId, runStartedMs } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
 import { checkSource } from "./check-source.ts";
 import { Failure } from "./errors.ts";
@@ -35,13 +35,15 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const status = await readStatus(options, ports, log);
 
   const source = { host: surroundings.host, directory: resolve(options.sourceDir) };
+  const proof = status?.latestMatch ?? undefined;
+  const ownProof = proof !== undefined && isAbout(source, proof) ? proof : undefined;
   const shardsRequest: Omit<ShardsRequest, "run" | "repairs" | "evidence"> = {
     ...surroundings,
     root: bytePathOf(options.sourceDir),
     target,
     mode: options.verifyOnly ? "verify-only" : options.uploadOnly ? "upload-only" : "sync",
     allowEmptySource: options.allowEmptySource,
-    driftSinceMs: isProofOf(source, status) ? provenMs(status) : undefined,
+    driftSinceMs: ownProof === undefined ? undefined : Date.parse(ownProof.listedFrom),
     source,
   };
   const validate = (name: string, { digest }: ShardsResult) =>
@@ -49,7 +51,11 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
 
   const firstRun = newRunId(ports);
   log.info(`Run [${firstRun}]: ${options.verifyOnly ? "checking" : "syncing"}.`);
-  const evidence: Evidence = { provenMs: provenMs(status), suspects: () => false };
+  const evidence: Evidence = {
+    objectsProvenMs: proof === undefined ? undefined : Date.parse(proof.listedFrom),
+    filesProvenMs: ownProof === undefined ? undefined : runStartedMs(ownProof.run),
+    suspects: () => false,
+  };
   const first = await syncShards({ ...shardsRequest, run: firstRun, repairs: null, evidence }, ports, log);
   log.info("All shards are sent; waiting for the report.");
   let report = await validate(firstRun, first);
@@ -99,17 +105,9 @@ async function readStatus({ target }: Options, { bucket }: Ports, log: Log): Pro
   }
 }
 
-/** When the validator last saw the bucket as a source was. */
-function provenMs(status: Status | undefined): number | undefined {
-  const time = Date.parse(status?.latestMatch?.listedFrom ?? "");
-  return Number.isNaN(time) ? undefined : time;
-}
-
-/** Whether the last match was about all of this very source: only then is a difference a drift of the bucket. */
-function isProofOf(source: Report["source"], status: Status | undefined): boolean {
-  const match = status?.latestMatch;
-  if (match === undefined || match === null || match.unknown > 0) return false;
-  return match.source.host === source.host && match.source.directory === source.directory;
+/** Whether a proof is about all of this very source: only then does it prove its files. */
+function isAbout(source: Report["source"], proof: RunNote): boolean {
+  return proof.unknown === 0 && proof.source.host === source.host && proof.source.directory === source.directory;
 }
 
 /** Whether another pass can change the verdict. */

@@ -16,7 +16,7 @@ import { Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Evidence, plan } from "./plan.ts";
 import type { BytePath, Ports } from "./ports.ts";
-import { type Deletion, Spool } from "./spool.ts";
+import { type Deletion, type HeldShard, Spool } from "./spool.ts";
 import { type Repair, type State, Tally } from "./tally.ts";
 import { hasContent, send, type Untransferred } from "./transfer.ts";
 import { codeOf, type WalkEntry, type WalkedFile, type WalkNotice, walk } from "./walk.ts";
@@ -148,13 +148,26 @@ class Pass {
   }
 
   async #workShard(shard: Shard<WalkEntry>): Promise<void> {
-    const { target, evidence, mode } = this.#request;
-    const { queue } = this.#ports;
-    const entries: (ManifestEntry | Promise<ManifestEntry>)[] = [];
-    const deletions: Deletion[] = [];
-    const listing = this.#listed(shard.range);
+    const held = this.#spool.shard(shard.range.index);
     try {
-      for await (const action of plan(shard.entries, listing, evidence)) {
+      const entries = await this.#workEntries(shard, held);
+      this.#check();
+      const message = this.#message(shard.range, entries);
+      // A shard with deletions is only checked when they are done.
+      if (held.count > 0) await held.hold(message);
+      else await this.#ports.queue.send(message);
+      this.#log.debug(`Shard ${shard.range.index}: ${entries.length} entries, ${held.count} deletions.`);
+    } finally {
+      await held.close();
+    }
+  }
+
+  /** Does what the plan of a shard says, but for its deletions, and returns the manifest's entries. */
+  async #workEntries(shard: Shard<WalkEntry>, held: HeldShard): Promise<ManifestEntry[]> {
+    const { target, evidence, mode } = this.#request;
+    const entries: (ManifestEntry | Promise<ManifestEntry>)[] = [];
+    try {
+      for await (const action of plan(shard.entries, this.#listed(shard.range), evidence)) {
         this.#check();
         switch (action.do) {
           case "note":
@@ -165,7 +178,8 @@ class Pass {
             entries.push(this.#kept(action.file, action.object.etag));
             break;
           case "remove":
-            deletions.push({ key: target.keyPrefix + action.object.path, afterProof: this.#isForeign(action.object) });
+            if (mode === "sync")
+              await held.add({ key: target.keyPrefix + action.object.path, foreign: this.#isForeign(action.object) });
             break;
           default: {
             const release = await this.#files.acquire();
@@ -179,24 +193,24 @@ class Pass {
     } finally {
       await Promise.allSettled(entries);
     }
-    this.#check();
-    const manifest = encodeManifest(await Promise.all(entries));
-    this.#digests[shard.range.index] = manifest.digest;
-    const message = encodeMessage({
-      run: this.#request.run,
+    return Promise.all(entries);
+  }
+
+  #message(range: ShardRange, entries: readonly ManifestEntry[]): string {
+    const { target, mode, run, repairs, source, agentVersion } = this.#request;
+    const manifest = encodeManifest(entries);
+    this.#digests[range.index] = manifest.digest;
+    return encodeMessage({
+      run,
       bucket: target.bucket,
       prefix: target.keyPrefix,
-      shard: shard.range,
+      shard: range,
       extras: mode === "upload-only" ? "listed" : "mismatch",
-      repairs: this.#request.repairs,
-      source: this.#request.source,
-      agentVersion: this.#request.agentVersion,
+      repairs,
+      source,
+      agentVersion,
       manifest,
     });
-    if (mode === "sync" && deletions.length > 0)
-      await this.#spool.hold({ index: shard.range.index, message, deletions });
-    else await queue.send(message);
-    this.#log.debug(`Shard ${shard.range.index}: ${entries.length} entries, ${deletions.length} extra objects.`);
   }
 
   async *#listed(range: ShardRange): AsyncGenerator<ObjectEntry, void, undefined> {
@@ -218,30 +232,33 @@ class Pass {
 
   /** @returns how many deletions were withheld */
   async #deleteAndSendHeld(): Promise<number> {
-    const { bucket, queue } = this.#ports;
     const count = this.#spool.deletionCount;
     const complete = this.#walkErrors === 0;
     if (count > 0 && complete) this.#guard(count);
-    for await (const { message, deletions } of this.#spool.held()) {
-      this.#check();
-      if (complete) {
-        const faults = await bucket.remove(deletions.map(({ key }) => key));
-        const kept = new Set(faults.map(({ key }) => key));
-        for (const { key, reason } of faults) this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
-        for (const { key, afterProof } of deletions) {
-          if (kept.has(key)) continue;
-          this.#tally.deleted += 1;
-          this.#log.info(`Deleted [${key}].`);
-          if (afterProof) this.#repaired("unexpected", key.slice(this.#request.target.keyPrefix.length));
-        }
-      }
-      await queue.send(message);
+    await this.#spool.replay({
+      remove: async (deletions) => {
+        this.#check();
+        if (complete) await this.#remove(deletions);
+      },
+      send: (message) => this.#ports.queue.send(message),
+    });
+    if (count === 0 || complete) return 0;
+    this.#log.warn(
+      `${count} objects that the source does not hold were not deleted: the source could not be read as a whole.`,
+    );
+    return count;
+  }
+
+  async #remove(deletions: readonly Deletion[]): Promise<void> {
+    const faults = await this.#ports.bucket.remove(deletions.map(({ key }) => key));
+    const kept = new Set(faults.map(({ key }) => key));
+    for (const { key, reason } of faults) this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
+    for (const { key, foreign } of deletions) {
+      if (kept.has(key)) continue;
+      this.#tally.deleted += 1;
+      this.#log.info(`Deleted [${key}].`);
+      if (foreign) this.#repaired("unexpected", key.slice(this.#request.target.keyPrefix.length));
     }
-    if (count > 0 && !complete)
-      this.#log.warn(
-        `${count} objects that the source does not hold were not deleted: the source could not be read as a whole.`,
-      );
-    return complete ? 0 : count;
   }
 
   /** An empty source is more likely a file system that is not mounted than a wish to empty the bucket. */
@@ -288,7 +305,6 @@ class Pass {
       return { path: file.path, sizeBytes: sent.sizeBytes, etag: sent.etag };
     } catch (error) {
       this.#failuresInARow += 1;
-      // Before anything was ever written, a denial is about the whole run; later it may be about this one object.
       const denied = error instanceof Failure && error.outcome === "denied" && this.#deniedForAll(error);
       if (!(error instanceof Failure) || concernsAll(error) || denied) throw error;
       if (this.#failuresInARow >= MAX_FAILURES_IN_A_ROW) throw error;
@@ -296,8 +312,10 @@ class Pass {
     }
   }
 
+  /** Where nothing ever arrived, a denial is about the whole run; elsewhere it may be about this one object. */
   #deniedForAll(error: Failure): boolean {
-    return this.#tally.counts.uploaded === 0 || !error.reason.startsWith("access denied");
+    const { uploaded, unchanged } = this.#tally.counts;
+    return uploaded + unchanged === 0 || !error.reason.startsWith("access denied");
   }
 
   #kept(file: WalkedFile, etag: string): ManifestEntry {

@@ -2,23 +2,25 @@
  * Holds back what must wait until all uploads are done: the deletions, and the messages of the shards that they are in.
  * On disk, for a bucket may hold millions of objects that the source does not.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "./errors.ts";
 
-/** A shard that is held back. */
-export interface HeldShard {
-  readonly index: number;
-  readonly message: string;
-  readonly deletions: readonly Deletion[];
-}
-
 export interface Deletion {
   readonly key: string;
-  /** Whether the object was written after the last proven run: by somebody else, for all we know. */
-  readonly afterProof: boolean;
+  /** Whether somebody else wrote the object, for all we know: it is newer than the last proven run. */
+  readonly foreign: boolean;
 }
+
+/** What is done with a shard that was held back, in this order. */
+export interface HeldShardUse {
+  remove(deletions: readonly Deletion[]): Promise<void>;
+  send(message: string): Promise<void>;
+}
+
+/** How many deletions are in memory at a time, of each shard: as many as S3 takes with one request. */
+const BATCH_DELETIONS = 1_000;
 
 export class Spool {
   /** Made once, though several shards may be the first at the same time. */
@@ -30,13 +32,97 @@ export class Spool {
     return this.#deletionCount;
   }
 
+  /** Takes the deletions of one shard, as they are found. */
+  shard(index: number): HeldShard {
+    return new HeldShard({
+      create: () => this.#create(index),
+      counted: (deletions) => {
+        this.#deletionCount += deletions;
+      },
+    });
+  }
+
+  async #create(index: number): Promise<FileHandle> {
+    this.#folder ??= mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
+    const path = join(await this.#folder, `shard-${index}.ndjson`);
+    this.#files.push(path);
+    return open(path, "wx", 0o600);
+  }
+
+  /** Goes through all that is held. */
+  async replay({ remove, send }: HeldShardUse): Promise<void> {
+    for (const path of this.#files) {
+      const file = await open(path);
+      try {
+        // One line is one batch, or at last the message.
+        for await (const line of file.readLines()) {
+          const held = JSON.parse(line) as readonly Deletion[] | string;
+          if (typeof held === "string") await send(held);
+          else await remove(held);
+        }
+      } finally {
+        await file.close();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const folder = await this.#folder?.catch(() => undefined);
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface HeldShardPorts {
+  create(): Promise<FileHandle>;
+  counted(deletions: number): void;
+}
+
+/** One shard's deletions; without any, nothing is written and nothing held back. */
+export class HeldShard {
+  readonly #ports: HeldShardPorts;
+  #file: FileHandle | undefined;
+  #batch: Deletion[] = [];
+  #count = 0;
+
+  constructor(ports: HeldShardPorts) {
+    this.#ports = ports;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
   /** @throws {Failure} when there is no place for it */
-  async hold(shard: HeldShard): Promise<void> {
+  async add(deletion: Deletion): Promise<void> {
+    this.#count += 1;
+    this.#batch.push(deletion);
+    if (this.#batch.length === BATCH_DELETIONS) await this.#flush();
+  }
+
+  /**
+   * Holds the shard's message back, behind its deletions.
+   *
+   * @throws {Failure} when there is no place for it
+   */
+  async hold(message: string): Promise<void> {
+    if (this.#batch.length > 0) await this.#flush();
+    await this.#write(message);
+    this.#ports.counted(this.#count);
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#write(this.#batch);
+    this.#batch = [];
+  }
+
+  async #write(held: readonly Deletion[] | string): Promise<void> {
     try {
-      this.#folder ??= mkdtemp(join(tmpdir(), "cback-amazons3-sync-"));
-      const file = join(await this.#folder, `shard-${shard.index}.json`);
-      await writeFile(file, JSON.stringify(shard), { mode: 0o600 });
-      this.#files.push(file);
+      this.#file ??= await this.#ports.create();
+      await this.#file.appendFile(`${JSON.stringify(held).replace(/[\u2028\u2029]/g, escapeUnit)}\n`);
     } catch (cause) {
       throw new Failure({
         outcome: "failed",
@@ -47,15 +133,10 @@ export class Spool {
         cause,
       });
     }
-    this.#deletionCount += shard.deletions.length;
   }
+}
 
-  async *held(): AsyncGenerator<HeldShard, void, undefined> {
-    for (const file of this.#files) yield JSON.parse(await readFile(file, "utf8")) as HeldShard;
-  }
-
-  async close(): Promise<void> {
-    const folder = await this.#folder?.catch(() => undefined);
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-  }
+/** Whoever reads lines takes U+2028 and U+2029 for the end of one; JSON does not. */
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16)}`;
 }

@@ -44,7 +44,7 @@ export function summaryLines(summary: Summary): { faults: string[]; results: str
   const repairs = [...tally.repairs, ...(repair?.repairs ?? [])];
   const repairCount = tally.repairCount + (repair?.repairCount ?? 0);
   if (repairCount > 0) {
-    results.push(`Repaired ${counted(repairCount, "object")} that changed in the bucket since it was last proven:`);
+    results.push(`Repaired ${counted(repairCount, "object")} in the bucket:`);
     results.push(...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`));
     if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log with --debug`);
   }
@@ -61,7 +61,7 @@ function verdictLine({ outcome, report, tally, repair, ignoreWarnings }: Summary
     case "success":
       return `Verdict: match. The validator found all ${report.totals.matched} files in ${url} as sent.`;
     case "incomplete":
-      return `Verdict: match, but incomplete: ${counted(problemCount(repair ?? tally, ignoreWarnings), "entry", "entries")} of the source are not in ${url}.`;
+      return `Verdict: match, but incomplete: ${counted(problemCount(repair ?? tally, ignoreWarnings), "entry", "entries")} of the source could not be synced.`;
     case "mismatch":
       return `Verdict: MISMATCH. ${url} does not hold what the source holds.`;
     default:
@@ -91,7 +91,7 @@ function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {
   const told = tally.problems.filter(
     ({ state }) => state !== "vanished" && state !== "skipped" && !(ignoreWarnings && state === "unrepresentable"),
   );
-  const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not in the bucket: [${name}]: ${reason}.`);
+  const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not synced: [${name}]: ${reason}.`);
   const others = problemCount(tally, ignoreWarnings) - lines.length;
   if (others > 0) lines.push(`and ${others} more, in the log with --debug.`);
   return lines;

@@ -7,13 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   GetObjectCommand,
   ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   S3Client,
   type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import { type ListedObject, ListingError, type Page, type PageRequest } from "#shared/listing.ts";
+import { ListingError, type Page, type PageRequest } from "#shared/listing.ts";
+import { readPage } from "#shared/page.ts";
 
 /** A page that cannot be right is asked for this often; what the network does is already retried by the SDK. */
 const PAGE_ATTEMPTS = 3;
@@ -81,7 +81,7 @@ export class Bucket {
     });
     for (let attempt = 1; ; attempt++) {
       try {
-        return pageOf(await this.#client.send(command, signal === undefined ? {} : { abortSignal: signal }));
+        return readPage(await this.#client.send(command, signal === undefined ? {} : { abortSignal: signal }));
       } catch (error) {
         if (signal?.aborted) throw new BucketError("list the bucket", new Error("the function's time was up"));
         const torn = error instanceof ListingError || isUnreadableAnswer(error);
@@ -157,32 +157,6 @@ export class Bucket {
         await sleep(attempt * RETRY_DELAY_MS);
       }
     }
-  }
-}
-
-function pageOf(answer: ListObjectsV2CommandOutput): Page {
-  const { Contents = [], IsTruncated, KeyCount, NextContinuationToken, EncodingType } = answer;
-  if (IsTruncated === undefined) throw new ListingError("a page does not say whether it is the last");
-  if (KeyCount !== Contents.length) throw new ListingError("a page does not hold as many keys as it says");
-  const objects = Contents.map(({ Key, Size, ETag, LastModified }): ListedObject => {
-    if (Key === undefined || Size === undefined || ETag === undefined || LastModified === undefined)
-      throw new ListingError("a page holds an incomplete object");
-    return {
-      key: EncodingType === "url" ? decodeKey(Key) : Key,
-      sizeBytes: Size,
-      etag: ETag.replaceAll('"', ""),
-      modifiedMs: LastModified.getTime(),
-    };
-  });
-  return { objects, truncated: IsTruncated, nextToken: NextContinuationToken };
-}
-
-/** S3 encodes keys as forms do: a space becomes "+", a plus sign "%2B". */
-function decodeKey(encoded: string): string {
-  try {
-    return decodeURIComponent(encoded.replaceAll("+", " "));
-  } catch {
-    throw new ListingError("a page holds a key that is not UTF-8");
   }
 }
 

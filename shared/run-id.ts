@@ -11,3 +11,8 @@ export function runId(startedAt: Date, random: Uint8Array): string {
   const time = startedAt.toISOString().replaceAll(/[-:]|\.\d+/g, "");
   return `${time}-${Buffer.from(random).toString("hex")}`;
 }
+
+/** When a run began by the clock of its host, in milliseconds since 1970, rounded down to a second. */
+export function runStartedMs(run: string): number {
+  return Date.parse(run.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-.*$/, "$1-$2-$3T$4:$5:$6Z"));
+}

@@ -9,11 +9,13 @@ import { byBytes } from "../shared/arbitrary.ts";
 
 const HOUR_MS = 3_600_000;
 const PROVEN_MS = 100 * HOUR_MS;
-const NOTHING_PROVEN: Evidence = { provenMs: undefined, suspects: () => false };
-const PROVEN: Evidence = { provenMs: PROVEN_MS, suspects: () => false };
+const NOTHING_PROVEN: Evidence = { objectsProvenMs: undefined, filesProvenMs: undefined, suspects: () => false };
+const PROVEN: Evidence = { ...NOTHING_PROVEN, objectsProvenMs: PROVEN_MS };
+const FILES_PROVEN: Evidence = { ...PROVEN, filesProvenMs: PROVEN_MS };
 
-function file(path: string, { sizeBytes = 1, modifiedMs = HOUR_MS } = {}): WalkedFile {
-  return { path, location: `/${path}`, sizeBytes, modifiedMs, changedMs: modifiedMs };
+function file(path: string, facts: Partial<WalkedFile> = {}): WalkedFile {
+  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs } = facts;
+  return { path, location: `/${path}`, sizeBytes, modifiedMs, changedMs };
 }
 
 function unknown(path: string): WalkedUnknown {
@@ -74,6 +76,33 @@ const ROWS: readonly Row[] = [
     action: ["compare a"],
   },
   {
+    title: "a file whose content was set in place after the object, with its old time, is compared",
+    source: file("a", { changedMs: 2 * HOUR_MS + 1 }),
+    target: object("a"),
+    action: ["compare a"],
+  },
+  {
+    title: "a file changed after its last proof is compared, however old its content says it is",
+    source: file("a", { changedMs: PROVEN_MS + 1 }),
+    target: object("a"),
+    evidence: FILES_PROVEN,
+    action: ["compare a"],
+  },
+  {
+    title: "a file changed about when its last proof began is compared",
+    source: file("a", { changedMs: PROVEN_MS - 4_999 }),
+    target: object("a"),
+    evidence: FILES_PROVEN,
+    action: ["compare a"],
+  },
+  {
+    title: "a file not changed since its last proof is kept, even if it is newer than the object",
+    source: file("a", { modifiedMs: 1_000 * HOUR_MS, changedMs: PROVEN_MS - 5_000 }),
+    target: object("a"),
+    evidence: FILES_PROVEN,
+    action: ["keep a"],
+  },
+  {
     title: "fault 57: a file from the future is compared",
     source: file("a", { modifiedMs: 1_000 * HOUR_MS }),
     target: object("a"),
@@ -83,7 +112,7 @@ const ROWS: readonly Row[] = [
     title: "a suspected object is compared",
     source: file("a"),
     target: object("a"),
-    evidence: { provenMs: undefined, suspects: (path) => path === "a" },
+    evidence: { ...NOTHING_PROVEN, suspects: (path) => path === "a" },
     action: ["compare a"],
   },
   {
@@ -111,7 +140,7 @@ const ROWS: readonly Row[] = [
     title: "an object of another size is sent over, however suspect",
     source: file("a"),
     target: object("a", { sizeBytes: 0 }),
-    evidence: { provenMs: PROVEN_MS, suspects: () => true },
+    evidence: { ...FILES_PROVEN, suspects: () => true },
     action: ["send a"],
   },
   {

@@ -138,7 +138,7 @@ suite("Drift", () => {
     assert.equal(ran.outcome, "success");
     assert.deepEqual(one.data, one.source);
     assert.deepEqual(said(ran, "result").slice(3, -1), [
-      "Repaired 3 objects that changed in the bucket since it was last proven:",
+      "Repaired 3 objects in the bucket:",
       "  missing: [a-b]",
       "  changed: [a.txt]",
       "  unexpected: [extra]",
@@ -308,7 +308,7 @@ suite("The source", () => {
     one.on = on;
     const ran = await one.run();
     assert.equal(ran.outcome, "incomplete");
-    assert.deepEqual(said(ran, "error"), [`Not in the bucket: [${one.folder}/locked]: permission denied.`]);
+    assert.deepEqual(said(ran, "error"), [`Not synced: [${one.folder}/locked]: permission denied.`]);
     assert.deepEqual(one.data, { ...one.source, "locked/inside": "old", "locked/other": "old" });
     one.bucket.place("p/extra", "extra");
     one.later(DAY_MS);
@@ -357,7 +357,7 @@ suite("The source", () => {
     });
     const ran = await one.run();
     assert.equal(ran.outcome, "incomplete");
-    assert.deepEqual(said(ran, "error"), [`Not in the bucket: [${one.folder}/a.txt]: input/output error.`]);
+    assert.deepEqual(said(ran, "error"), [`Not synced: [${one.folder}/a.txt]: input/output error.`]);
     assert.deepEqual(one.data, { ...one.source, "a.txt": "old" });
     assertStatesAddUp(ran);
   });
@@ -385,7 +385,7 @@ suite("The source", () => {
     writeTreeFile(one.folder, Buffer.from("caf\xe9", "latin1"), "c");
     const ran = await one.run();
     assert.equal(ran.outcome, "incomplete");
-    assert.deepEqual(said(ran, "error"), [`Not in the bucket: [${one.folder}/caf\\xe9]: its name is not UTF-8.`]);
+    assert.deepEqual(said(ran, "error"), [`Not synced: [${one.folder}/caf\\xe9]: its name is not UTF-8.`]);
     assertStatesAddUp(ran);
     assert.equal((await one.run("--ignoreWarnings")).outcome, "success");
   });
@@ -558,7 +558,7 @@ suite("Faults of the bucket", () => {
     one.bucket.place("p/z", "locked");
     const ran = await one.run();
     assert.equal(ran.outcome, "incomplete");
-    assert.deepEqual(said(ran, "error"), [`Not in the bucket: [${one.folder}/z]: access denied (s3:PutObject).`]);
+    assert.deepEqual(said(ran, "error"), [`Not synced: [${one.folder}/z]: access denied (s3:PutObject).`]);
     assert.deepEqual(one.data, { ...one.source, z: "locked" });
     assertStatesAddUp(ran);
   });

@@ -55,10 +55,10 @@ suite("The summary", () => {
     tally.problem({ state: "vanished", name: "/home/gone", reason: "it is gone" });
     const { faults, results } = lines({ outcome: "incomplete", tally });
     assert.equal(faults.length, 21);
-    assert.equal(faults[0], "Not in the bucket: [/home/f0]: permission denied.");
+    assert.equal(faults[0], "Not synced: [/home/f0]: permission denied.");
     assert.equal(faults[20], "and 5 more, in the log with --debug.");
     assert.deepEqual(results.slice(0, 2), [
-      "Verdict: match, but incomplete: 25 entries of the source are not in s3://example-backup/laptop/.",
+      "Verdict: match, but incomplete: 25 entries of the source could not be synced.",
       "Source: 27 entries (0 bytes): 1 uploaded, 0 unchanged, 1 vanished meanwhile, 25 unreadable.",
     ]);
   });
@@ -74,7 +74,7 @@ suite("The summary", () => {
     tally.problem({ state: "unrepresentable", name: "/home/caf\\xe9", reason: "its name is not UTF-8" });
     tally.problem({ state: "unstable", name: "/home/log", reason: "it changes while it is read" });
     const { faults, results } = lines({ outcome: "incomplete", tally, ignoreWarnings: true });
-    assert.deepEqual(faults, ["Not in the bucket: [/home/log]: it changes while it is read."]);
+    assert.deepEqual(faults, ["Not synced: [/home/log]: it changes while it is read."]);
     assert.match(results[0] ?? "", /incomplete: 1 entry of the source/);
   });
 
@@ -140,7 +140,7 @@ suite("The summary", () => {
     const { results } = lines({ tally, repair });
     assert.deepEqual(results.slice(2), [
       "Bucket: 0 matched (0 bytes), 0 missing, 0 different, 0 unexpected, 2 deleted.",
-      "Repaired 2 objects that changed in the bucket since it was last proven:",
+      "Repaired 2 objects in the bucket:",
       "  missing: [a]",
       "  unexpected: [b]",
       REPORT_LINE,

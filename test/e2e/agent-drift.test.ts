@@ -1,5 +1,7 @@
 /** The bucket was changed behind the agent's back: found by a check, repaired by a run, and told either way. */
 import assert from "node:assert/strict";
+import { utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";
@@ -53,10 +55,7 @@ describe("drift", { concurrency: 3 }, () => {
       assertExit(repair, 0);
       assert.equal(repair.stderr, "");
       assert.match(repair.stdout, /^Verdict: match\..*\nSource: .* 2 uploaded, 7 unchanged\.\n/);
-      const [, told = ""] =
-        /^Repaired 3 objects that changed in the bucket since it was last proven:\n((?: {2}.*\n)*)/m.exec(
-          repair.stdout,
-        ) ?? [];
+      const [, told = ""] = /^Repaired 3 objects in the bucket:\n((?: {2}.*\n)*)/m.exec(repair.stdout) ?? [];
       assert.deepEqual(told.trimEnd().split("\n").sort(), [
         "  changed: [c]",
         "  missing: [a/3]",
@@ -70,6 +69,28 @@ describe("drift", { concurrency: 3 }, () => {
       assert.doesNotMatch(after.stdout, /Repaired/);
     });
   }
+
+  // cback-amazons3-sync -v SOURCE s3://BUCKET/drift-old-times
+  // cback-amazons3-sync SOURCE s3://BUCKET/drift-old-times
+  test("fault 57: new content of the same size that keeps the old time, as `cp -p` leaves it, is found and sent", async (t) => {
+    const folder = temporaryFolder(t);
+    const source = makeTree(folder, TREE);
+    const old = new Date("2001-02-03T04:05:06Z");
+    utimesSync(join(source, "c"), old, old);
+    const view = new BucketView(t, ownPrefix("drift-old-times"));
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+
+    writeFileSync(join(source, "c"), "SEE");
+    utimesSync(join(source, "c"), old, old);
+    const check = await runAgent(folder, ["-v", source, view.url]);
+    assertExit(check, 6);
+    assert.equal(check.stderr, "[c] is of other content in the bucket.\n");
+    const run = await runAgent(folder, [source, view.url]);
+    assertExit(run, 0);
+    assert.match(run.stdout, /: 1 uploaded, 8 unchanged\./);
+    assert.equal(String(await view.read("c")), "SEE");
+  });
 
   // cback-amazons3-sync -u SOURCE s3://BUCKET/drift-upload-only
   test("with -u what is missing or changed is repaired, what is extra stays", async (t) => {

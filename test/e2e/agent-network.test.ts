@@ -165,7 +165,7 @@ describe("a run ends with a clear message", { concurrency: 4 }, () => {
     );
     const run = await bad.run("--detailed-exit-codes");
     assertExit(run, 9);
-    assert.match(run.stderr, /^Not in the bucket: \[.*\/b\]: .*InvalidRequest/m);
+    assert.match(run.stderr, /^Not synced: \[.*\/b\]: .*InvalidRequest/m);
     assert.deepEqual(await bad.view.paths(), ["a/1", "a/2", "c"]);
   });
 

@@ -38,11 +38,11 @@ describe("names that cannot be keys", { concurrency: 2 }, () => {
     assert.deepEqual(await view.paths(), ["a/good", fits, "zebra"]);
     const named = plain.stderr.trimEnd().split("\n").sort();
     assert.deepEqual(named, [
-      `Not in the bucket: [${source}/caf\\xe9]: its name is not UTF-8.`,
-      `Not in the bucket: [${source}/${fits}y]: its key would be longer than 1,024 bytes.`,
-      `Not in the bucket: [${source}/dir\\xff/inside]: its name is not UTF-8.`,
+      `Not synced: [${source}/caf\\xe9]: its name is not UTF-8.`,
+      `Not synced: [${source}/${fits}y]: its key would be longer than 1,024 bytes.`,
+      `Not synced: [${source}/dir\\xff/inside]: its name is not UTF-8.`,
     ]);
-    assert.match(plain.stdout, /^Verdict: match, but incomplete: 3 entries of the source are not in /);
+    assert.match(plain.stdout, /^Verdict: match, but incomplete: 3 entries of the source could not be synced/);
     assert.match(plain.stdout, /3 uploaded, 0 unchanged, 3 without a possible key/);
 
     assertExit(await runAgent(folder, ["--detailed-exit-codes", source, view.url]), 9);
@@ -80,9 +80,9 @@ describe("what cannot be read", { concurrency: 3 }, () => {
       assert.deepEqual(
         run.stderr.trimEnd().split("\n").sort(),
         [
-          ...locked.map((name) => `Not in the bucket: [${source}/${name}]: permission denied.`),
-          `Not in the bucket: [${source}/link]: the link leads nowhere (no such file).`,
-          `Not in the bucket: [${source}/secret]: permission denied.`,
+          ...locked.map((name) => `Not synced: [${source}/${name}]: permission denied.`),
+          `Not synced: [${source}/link]: the link leads nowhere (no such file).`,
+          `Not synced: [${source}/secret]: permission denied.`,
         ].sort(),
       );
       assert.deepEqual(await view.paths(), kept);
@@ -143,7 +143,7 @@ describe("what is no file", { concurrency: 2 }, () => {
     symlinkSync("circle", join(source, "circle"));
     const run = await runAgent(folder, ["--detailed-exit-codes", source, view.url]);
     assertExit(run, 9);
-    assert.match(run.stderr, /^Not in the bucket: \[.*\/circle\]: the link leads nowhere \(too many links\)\.\n$/);
+    assert.match(run.stderr, /^Not synced: \[.*\/circle\]: the link leads nowhere \(too many links\)\.\n$/);
     assert.deepEqual(await view.paths(), ["file"]);
   });
 });

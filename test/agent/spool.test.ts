@@ -1,0 +1,62 @@
+/** What is held back until all uploads are done comes again in order, in batches, and leaves nothing on disk. */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { suite, test } from "node:test";
+import { type Deletion, Spool } from "#agent/spool.ts";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+
+async function replayed(spool: Spool): Promise<string[]> {
+  const done: string[] = [];
+  await spool.replay({
+    async remove(deletions) {
+      done.push(`remove ${deletions.length}: ${deletions[0]?.key} to ${deletions.at(-1)?.key}`);
+    },
+    async send(message) {
+      done.push(`send ${message}`);
+    },
+  });
+  return done;
+}
+
+const deletion = (key: string): Deletion => ({ key, foreign: false });
+
+suite("The spool", () => {
+  test("gives back each shard's deletions, a thousand at a time, and then its message", async () => {
+    const spool = new Spool();
+    const [first, second] = [spool.shard(0), spool.shard(7)];
+    for (let index = 0; index < 2_500; index++) await first.add(deletion(`a${index}`));
+    await second.add({ key: 'b\n"\u2028', foreign: true });
+    await second.hold("two");
+    await first.hold("one\n");
+    assert.equal(spool.deletionCount, 2_501);
+    const done = await replayed(spool);
+    await Promise.all([first.close(), second.close(), spool.close()]);
+    assert.deepEqual(done, [
+      "remove 1000: a0 to a999",
+      "remove 1000: a1000 to a1999",
+      "remove 500: a2000 to a2499",
+      "send one\n",
+      'remove 1: b\n"\u2028 to b\n"\u2028',
+      "send two",
+    ]);
+  });
+
+  test("writes nothing for a shard without deletions, and leaves nothing of the others", async (t) => {
+    const folder = temporaryFolder(t);
+    // Read by the spool when it first needs a place; the tests of this file run one after another.
+    process.env.TMPDIR = folder;
+    const spool = new Spool();
+    const shard = spool.shard(0);
+    assert.equal(shard.count, 0);
+    await shard.close();
+    assert.deepEqual(await replayed(spool), []);
+    assert.deepEqual(readdirSync(folder), []);
+    const held = spool.shard(1);
+    await held.add(deletion("a"));
+    await held.hold("one");
+    assert.equal(readdirSync(folder).length, 1);
+    await held.close();
+    await spool.close();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+});
