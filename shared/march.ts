@@ -20,7 +20,7 @@ export class OrderError extends Error {
 }
 
 /** Passes a stream on, and stops it with an {@link OrderError} as soon as it does not ascend. */
-export async function* ascending<E extends Entry>(
+async function* ascending<E extends Entry>(
   entries: AsyncIterable<E> | Iterable<E>,
   name: string,
 ): AsyncGenerator<E, void, undefined> {

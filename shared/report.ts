@@ -18,7 +18,7 @@ const Count = Type.Integer({ minimum: 0 });
 const Digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const Time = Type.String({ description: "UTC, ISO 8601" });
 
-export const FindingSchema = Type.Object(
+const FindingSchema = Type.Object(
   {
     kind: Type.Union([
       Type.Literal("missing"),
