@@ -173,7 +173,7 @@ describe("the switches of the screen", { concurrency: 3 }, () => {
     const run = await runAgent(folder, ["-b", "-d", source, view.url]);
     assertExit(run, 0);
     assert.match(run.stdout, /^Uploaded \[deep\/er\/b\.txt\], 6 bytes\.$/m);
-    assert.match(run.stdout, /^Shard 0: 3 entries, 0 extra objects\.$/m);
+    assert.match(run.stdout, /^Shard 0: 3 entries, 0 deletions\.$/m);
     assert.match(run.stdout, /^Run completed with status 0 \(.*\)\.\n$/m);
     assert.doesNotMatch(run.stdout, /PutObject/, "requests are for the log");
     assert.match(run.log, new RegExp(`\\[INFO {3}\\] S3 PutObject \\[${view.prefix}a\\.txt\\]: 200, 1 tries`));
