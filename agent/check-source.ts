@@ -6,7 +6,8 @@ import { RESERVED_PREFIX } from "#shared/names.ts";
 import { Failure } from "./errors.ts";
 import type { Options } from "./options.ts";
 import type { Disk } from "./ports.ts";
-import { bytePathOf, codeOf, join } from "./walk.ts";
+import { reasonOf } from "./system-error.ts";
+import { bytePathOf, join } from "./walk.ts";
 
 /** @throws {Failure} when it is not */
 export async function checkSource(
@@ -30,8 +31,7 @@ export async function checkSource(
     for await (const _ of disk.directory(root)) break;
   } catch (error) {
     if (error instanceof Failure) throw error;
-    const reasons: Record<string, string> = { ENOENT: "it does not exist", EACCES: "permission denied" };
-    throw fault(reasons[codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error)), error);
+    throw fault(reasonOf(error, { ENOENT: "it does not exist" }), error);
   }
   if (target.keyPrefix === "" && (await isDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
     throw new Failure({

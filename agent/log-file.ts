@@ -17,6 +17,7 @@ import { dirname, resolve } from "node:path";
 import { Failure } from "./errors.ts";
 import type { OwnerNames } from "./options.ts";
 import { findOwnerIds } from "./owner.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
 
 /** An open log file. */
 export interface LogFile {
@@ -51,12 +52,12 @@ export function openLogFile(givenPath: string, creation: LogFileCreation): LogFi
     try {
       return appendingTo(path, createFile(path, creation));
     } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw cannotOpen(path, error);
+      if (codeOf(error) !== "EEXIST") throw cannotOpen(path, error);
     }
     try {
       return appendingTo(path, openExisting(path));
     } catch (error) {
-      if (errorCode(error) !== "ENOENT" || attempt === ATTEMPTS) throw cannotOpen(path, error);
+      if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw cannotOpen(path, error);
     }
   }
 }
@@ -134,26 +135,14 @@ export function isAboutPlace(error: unknown): error is Failure {
   return error instanceof Failure && error.operation === OPEN;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "the system does not permit it",
+/** What a system error means for the log. */
+const OWN_REASONS = {
   ENOENT: "its directory does not exist",
   ENOTDIR: "its directory is not a directory",
-  EISDIR: "it is a directory",
   ELOOP: "it is a symbolic link, and following one could overwrite another file",
-  ENXIO: "it is a named pipe or a socket",
-  EROFS: "the file system is read-only",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  ENAMETOOLONG: "its name is too long",
 };
 
-/** What a system error means for the log, as a phrase. */
-export function reasonOf(error: unknown): string {
-  return REASONS[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
-}
-
-function cannotOpen(path: string, cause: unknown, reason = reasonOf(cause)): Failure {
+function cannotOpen(path: string, cause: unknown, reason = reasonOf(cause, OWN_REASONS)): Failure {
   if (cause instanceof Failure) return cause;
   return new Failure({
     outcome: "logging",
@@ -174,8 +163,4 @@ function cannotSetOwner(path: string, user: string, group: string, reason: strin
     hint: "Give another --owner USER:GROUP, or create the file beforehand: an existing file keeps its owner.",
     cause,
   });
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -13,8 +13,9 @@
 import { isAbsolute, join } from "node:path";
 import { DEFAULT_LOG_FILE, DEFAULT_OWNER } from "./command.ts";
 import { escapeText } from "./escape.ts";
-import { isAboutPlace, type LogFile, openLogFile, openOwnLogFile, reasonOf } from "./log-file.ts";
+import { isAboutPlace, type LogFile, openLogFile, openOwnLogFile } from "./log-file.ts";
 import type { LogOptions } from "./options.ts";
+import { reasonOf } from "./system-error.ts";
 
 export interface Log {
   debug(text: string): void;

@@ -35,7 +35,6 @@ export class Tally {
   readonly counts: Record<State, number>;
   readonly problems: Problem[] = [];
   readonly repairs: Repair[] = [];
-  uploadedBytes = 0;
   /** Bytes of the files that were uploaded or unchanged. */
   fileBytes = 0;
   deleted = 0;

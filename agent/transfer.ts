@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 import { UploadLost } from "./errors.ts";
 import type { Limit } from "./limit.ts";
 import type { Bucket, BytePath, Disk, FileFacts, OpenFile } from "./ports.ts";
-import { codeOf } from "./walk.ts";
+import { codeOf } from "./system-error.ts";
 
 /** Files up to this size go with one request. */
 export const SINGLE_PUT_BYTES = 8 * 1024 * 1024;

@@ -7,6 +7,7 @@
 import type { Entry } from "#shared/entry.ts";
 import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import type { BytePath, Disk, FileFacts } from "./ports.ts";
+import { codeOf } from "./system-error.ts";
 
 /** A file to back up. */
 export interface WalkedFile extends Entry {
@@ -197,9 +198,4 @@ export function bytePathOf(path: string): BytePath {
 
 export function join(directory: BytePath, name: BytePath): BytePath {
   return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
-}
-
-/** The `code` of an error of node:fs, such as "EACCES". */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
