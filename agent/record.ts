@@ -21,10 +21,10 @@ export interface RecordRequest {
 export class PassRecord {
   readonly tally = new Tally();
   readonly #request: RecordRequest;
-  readonly #log: Pick<Log, "info" | "debug">;
+  readonly #log: Pick<Log, "warn" | "info" | "debug">;
   #walkErrors = 0;
 
-  constructor(request: RecordRequest, log: Pick<Log, "info" | "debug">) {
+  constructor(request: RecordRequest, log: Pick<Log, "warn" | "info" | "debug">) {
     this.#request = request;
     this.#log = log;
   }
@@ -137,7 +137,7 @@ export class PassRecord {
 
   #repaired(kind: Repair["kind"], path: string): void {
     this.tally.repaired({ kind, path });
-    this.#log.debug(`Repaired [${path}]: it was ${kind}.`);
+    this.#log.info(`Repaired [${path}]: it was ${kind}.`);
   }
 
   #problem(file: WalkedFile, state: State, reason: string): UnknownEntry {
@@ -148,6 +148,7 @@ export class PassRecord {
   #name(state: State, location: BytePath, reason: string): void {
     const name = textOfBytes(location);
     this.tally.problem({ state, name, reason });
-    this.#log.debug(`[${name}]: ${reason}.`);
+    // The summary names the first few; the log, all.
+    this.#log.warn(`[${name}]: ${reason}.`);
   }
 }

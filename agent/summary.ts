@@ -46,7 +46,7 @@ export function summaryLines(summary: Summary): { faults: string[]; results: str
   if (repairCount > 0) {
     results.push(`Repaired ${counted(repairCount, "object")} in the bucket:`);
     results.push(...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`));
-    if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log with --debug`);
+    if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log`);
   }
   if (outcome === "mismatch" && report.extras === "mismatch" && summary.deletionsWithheld > 0)
     results.push(
@@ -59,6 +59,7 @@ export function summaryLines(summary: Summary): { faults: string[]; results: str
 function verdictLine({ outcome, report, tally, repair, ignoreWarnings }: Summary, url: string): string {
   switch (outcome) {
     case "success":
+      if (report.totals.matched === 0) return `Verdict: match. There is no file to find in ${url}.`;
       return `Verdict: match. The validator found all ${report.totals.matched} files in ${url} as sent.`;
     case "incomplete":
       return `Verdict: match, but incomplete: ${counted(problemCount(repair ?? tally, ignoreWarnings), "entry", "entries")} of the source could not be synced.`;
@@ -93,7 +94,7 @@ function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {
   );
   const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not synced: [${name}]: ${reason}.`);
   const others = problemCount(tally, ignoreWarnings) - lines.length;
-  if (others > 0) lines.push(`and ${others} more, in the log with --debug.`);
+  if (others > 0) lines.push(`and ${others} more, in the log.`);
   return lines;
 }
 

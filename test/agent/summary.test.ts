@@ -56,7 +56,7 @@ suite("The summary", () => {
     const { faults, results } = lines({ outcome: "incomplete", tally });
     assert.equal(faults.length, 21);
     assert.equal(faults[0], "Not synced: [/home/f0]: permission denied.");
-    assert.equal(faults[20], "and 5 more, in the log with --debug.");
+    assert.equal(faults[20], "and 5 more, in the log.");
     assert.deepEqual(results.slice(0, 2), [
       "Verdict: match, but incomplete: 25 entries of the source could not be synced.",
       "Source: 27 entries (0 bytes): 1 uploaded, 0 unchanged, 1 vanished meanwhile, 25 unreadable.",
@@ -66,7 +66,7 @@ suite("The summary", () => {
   test("counts those that are not named as well, however many there are", () => {
     const tally = new Tally();
     for (let index = 0; index < 5_000; index++) tally.problem({ state: "unreadable", name: `f${index}`, reason: "r" });
-    assert.equal(lines({ outcome: "incomplete", tally }).faults.at(-1), "and 4980 more, in the log with --debug.");
+    assert.equal(lines({ outcome: "incomplete", tally }).faults.at(-1), "and 4980 more, in the log.");
   });
 
   test("with -w neither names nor counts names that cannot be keys", () => {
