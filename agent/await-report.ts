@@ -16,6 +16,8 @@ export interface AwaitedReport {
   readonly run: string;
   /** Digest of the run's manifests. */
   readonly digest: string;
+  readonly shardCount: number;
+  readonly mode: "sync" | "upload-only" | "verify-only";
   readonly timeoutMs: number;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
@@ -23,9 +25,10 @@ export interface AwaitedReport {
 
 /** @throws {Failure} when no report comes in time, or one that cannot be believed */
 export async function awaitReport(
-  { target, run, digest, timeoutMs, check }: AwaitedReport,
+  { timeoutMs, check, ...awaited }: AwaitedReport,
   { bucket, clock, diagnose }: Pick<Ports, "bucket" | "clock" | "diagnose">,
 ): Promise<Report> {
+  const { target, run } = awaited;
   const key = reportKey(target.keyPrefix, run);
   const subject = `s3://${target.bucket}/${key}`;
   const endMs = clock.monotonicMs() + timeoutMs;
@@ -34,7 +37,7 @@ export async function awaitReport(
     check();
     try {
       const text = await bucket.read(key, Math.max(endMs - clock.monotonicMs(), LEAST_READ_MS));
-      if (text !== undefined) return checked(decodeReport(text), subject, { target, run, digest });
+      if (text !== undefined) return checked(decodeReport(text), subject, awaited);
       lastFailure = undefined;
     } catch (error) {
       if (error instanceof ReportError) throw unreadable(error, subject);
@@ -65,16 +68,18 @@ export async function awaitReport(
 function checked(
   report: Report,
   subject: string,
-  { target, run, digest }: Pick<AwaitedReport, "target" | "run" | "digest">,
+  { target, run, digest, shardCount, mode }: Omit<AwaitedReport, "timeoutMs" | "check">,
 ): Report {
   const ours = report.run === run && report.bucket === target.bucket && report.prefix === target.keyPrefix;
   // Without a verdict there is nothing to believe, and a manifest that nobody could read has no digest.
-  if (ours && (report.verdict === "error" || report.digest === digest)) return report;
+  const extras = mode === "upload-only" ? "listed" : "mismatch";
+  const asSent = report.digest === digest && report.shards === shardCount && report.extras === extras;
+  if (ours && (report.verdict === "error" || asSent)) return report;
   throw new Failure({
     outcome: "no-verdict",
     operation: "believe the report",
     subject,
-    reason: ours ? "it is about other manifests than this run sent" : "it is about another run or target",
+    reason: ours ? "it is about other messages than this run sent" : "it is about another run or target",
     hint: "Somebody else sends messages in this run's name, or the report was replaced; look at its senderIds.",
   });
 }

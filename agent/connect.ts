@@ -15,8 +15,10 @@ import { Failure } from "./errors.ts";
 import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import type { Bucket, Clock, Ports } from "./ports.ts";
+import { openProofs } from "./proof.ts";
 import { findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
+import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
 
 /** How long each thing may take; how often and how long a request is tried. */
 export interface ConnectionLimits extends RetryLimits {
@@ -136,6 +138,7 @@ export async function openPorts({ bucket, queueUrl, connections, signal }: Ports
     bucket: openedBucket,
     queue: openQueue(sqs, url, signal),
     clock: systemClock(signal),
+    proofs: openProofs(stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() })),
     randomBytes,
     diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
   };

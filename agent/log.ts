@@ -10,11 +10,12 @@
  *     result      yes            stdout       stdout           -
  *     request     with -O or -d  -            -                -
  */
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { DEFAULT_LOG_FILE, DEFAULT_OWNER } from "./command.ts";
 import { escapeText } from "./escape.ts";
 import { isAboutPlace, type LogFile, openLogFile, openOwnLogFile } from "./log-file.ts";
 import type { LogOptions } from "./options.ts";
+import { stateDirectory } from "./state-directory.ts";
 import { reasonOf } from "./system-error.ts";
 
 export interface Log {
@@ -90,8 +91,9 @@ function chooseLogFile(options: LogOptions, surroundings: LogSurroundings): Chos
     if (surroundings.isRoot || !isAboutPlace(error)) throw error;
     const what = `The log file [${error.subject}] cannot be written: ${error.reason}.`;
     const toStderr = "The log goes to stderr; name a file that can be written with --logfile FILE.";
-    const ownPath = ownLogFilePath(surroundings);
-    if (ownPath === undefined) return { file: undefined, notice: `${what} ${toStderr}` };
+    const ownDirectory = stateDirectory(surroundings);
+    if (ownDirectory === undefined) return { file: undefined, notice: `${what} ${toStderr}` };
+    const ownPath = join(ownDirectory, "cback.log");
     try {
       const file = openOwnLogFile(ownPath, creation);
       return { file, notice: `${what} The log goes to [${file.path}]; --logfile FILE names another one.` };
@@ -101,13 +103,6 @@ function chooseLogFile(options: LogOptions, surroundings: LogSurroundings): Chos
       return { file: undefined, notice: `${what} ${whatElse} ${toStderr}` };
     }
   }
-}
-
-/** XDG base directory specification 0.8: state such as logs; a relative path in the variable is to be ignored. */
-function ownLogFilePath({ environment, homeDirectory }: LogSurroundings): string | undefined {
-  const given = environment.XDG_STATE_HOME ?? "";
-  const stateDirectory = isAbsolute(given) ? given : homeDirectory && join(homeDirectory, ".local", "state");
-  return stateDirectory && join(stateDirectory, "cback-amazons3-sync", "cback.log");
 }
 
 function writeLog(file: LogFile | undefined, options: LogOptions, { screen, now }: LogSurroundings): OpenLog {

@@ -1,7 +1,6 @@
 /**
  * The process around a run: argv → options → log → run → exit code. Errors are printed here, once, and nowhere else.
  */
-import { homedir } from "node:os";
 import { COMMAND_NAME } from "./command.ts";
 import { factLines, findFacts, type LookUp, localFacts, lookUpFacts, queueFact } from "./diagnostics.ts";
 import { Failure } from "./errors.ts";
@@ -10,6 +9,7 @@ import { OUTCOMES, type Outcome } from "./exit-code.ts";
 import { type Log, type OpenLog, openLog, type Screen } from "./log.ts";
 import { type Options, type Request, readRequest } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
+import { findHomeDirectory } from "./state-directory.ts";
 import { listenForStop } from "./stop-signals.ts";
 import { renderHelp } from "./usage.ts";
 
@@ -128,15 +128,6 @@ async function logged(options: Options, parts: Parts): Promise<number> {
     },
   );
   return close(await outcomeOf(options, log, stop.signal, parts));
-}
-
-/** Node.js throws for a user without a name, as in a container that runs under any number. */
-function findHomeDirectory(): string | undefined {
-  try {
-    return homedir();
-  } catch {
-    return undefined;
-  }
 }
 
 async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal, parts: Parts): Promise<Outcome> {

@@ -93,11 +93,34 @@ export interface Clock {
   sleep(delayMs: number): Promise<void>;
 }
 
+/** What a host remembers of its last proven run. */
+export interface Proof {
+  /** Objects written before this time of the validator's clock were as the files were. */
+  readonly objectsMs: number;
+  /** Files not changed since this time of the host's clock were as the objects were. */
+  readonly filesMs: number;
+}
+
+/** What a proof is about. */
+export interface ProofSubject {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** The source's absolute path. */
+  readonly directory: string;
+}
+
+export interface ProofStore {
+  /** Undefined when there is none that can be read. */
+  read(subject: ProofSubject): Promise<Proof | undefined>;
+  write(subject: ProofSubject, proof: Proof): Promise<void>;
+}
+
 export interface Ports {
   readonly disk: Disk;
   readonly bucket: Bucket;
   readonly queue: Queue;
   readonly clock: Clock;
+  readonly proofs: ProofStore;
   /** Random bytes that nobody can guess. */
   randomBytes(count: number): Uint8Array;
   /** What can be learned about a queue and a validator that do not answer, a sentence a line. */

@@ -2,18 +2,18 @@
  * The run, top to bottom. Upload-only, verify-only and repair branch here; disk, bucket, queue and clock come as ports.
  */
 import { resolve } from "node:path";
-import { decodeStatus, type Report, type RunNote, type Status, statusKey } from "#shared/report.ts";
-import { runId, runStartedMs } from "#shared/run-id.ts";
+import type { Report } from "#shared/report.ts";
+import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
 import { checkSource } from "./check-source.ts";
-import { Failure } from "./errors.ts";
+import { findEvidence, proofOf, suspectsOf } from "./evidence.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Evidence } from "./plan.ts";
 import type { Ports } from "./ports.ts";
-import { type ShardsRequest, type ShardsResult, syncShards } from "./shards.ts";
+import { type ShardsResult, syncShards } from "./shards.ts";
 import { summaryLines } from "./summary.ts";
 import { bytePathOf } from "./walk.ts";
 
@@ -28,98 +28,85 @@ export interface Surroundings {
   readonly check: () => void;
 }
 
+/** One pass over the source, and what the validator says of it. */
+interface Checked {
+  readonly run: string;
+  /** By the host's clock. */
+  readonly startedMs: number;
+  readonly synced: ShardsResult;
+  readonly report: Report;
+}
+
 /** @throws {Failure} when the run ends without a verdict */
 export async function run(options: Options, ports: Ports, log: Log, surroundings: Surroundings): Promise<Outcome> {
-  const { target } = options;
+  const { target, verifyOnly, uploadOnly, ignoreWarnings } = options;
   await checkSource(options, ports.disk);
-  const status = await readStatus(options, ports, log);
-
   const source = { host: surroundings.host, directory: resolve(options.sourceDir) };
-  const proof = status?.latestMatch ?? undefined;
-  const ownProof = proof !== undefined && isAbout(source, proof) ? proof : undefined;
-  const shardsRequest: Omit<ShardsRequest, "run" | "repairs" | "evidence"> = {
-    ...surroundings,
-    root: bytePathOf(options.sourceDir),
-    target,
-    mode: options.verifyOnly ? "verify-only" : options.uploadOnly ? "upload-only" : "sync",
-    allowEmptySource: options.allowEmptySource,
-    driftSinceMs: ownProof === undefined ? undefined : Date.parse(ownProof.listedFrom),
-    source,
-  };
-  const validate = (name: string, { digest }: ShardsResult) =>
-    awaitReport({ ...surroundings, target, run: name, digest, timeoutMs: options.timeoutMs }, ports);
+  const { evidence, driftSinceMs } = await findEvidence(target, source, ports, log);
 
-  const firstRun = newRunId(ports);
-  log.info(`Run [${firstRun}]: ${options.verifyOnly ? "checking" : "syncing"}.`);
-  const evidence: Evidence = {
-    objectsProvenMs: proof === undefined ? undefined : Date.parse(proof.listedFrom),
-    filesProvenMs: ownProof === undefined ? undefined : runStartedMs(ownProof.run),
-    suspects: () => false,
+  const syncAndCheck = async (repairs: string | null, known: Evidence): Promise<Checked> => {
+    const started = ports.clock.now();
+    const name = runId(started, ports.randomBytes(16));
+    log.info(`Run [${name}]: ${verifyOnly ? "checking" : "syncing"}.`);
+    const request = {
+      ...surroundings,
+      root: bytePathOf(options.sourceDir),
+      target,
+      mode: verifyOnly ? "verify-only" : uploadOnly ? "upload-only" : "sync",
+      allowEmptySource: options.allowEmptySource,
+      run: name,
+      repairs,
+      evidence: known,
+      driftSinceMs,
+      source,
+    } as const;
+    const synced = await syncShards(request, ports, log);
+    log.info("All shards are sent; waiting for the report.");
+    const report = await awaitReport({ ...request, ...synced, timeoutMs: options.timeoutMs }, ports);
+    return { run: name, startedMs: started.getTime(), synced, report };
   };
-  const first = await syncShards({ ...shardsRequest, run: firstRun, repairs: null, evidence }, ports, log);
-  log.info("All shards are sent; waiting for the report.");
-  let report = await validate(firstRun, first);
 
-  let repaired: ShardsResult | undefined;
-  if (report.verdict === "mismatch" && !options.verifyOnly && isRepairable(report, first)) {
-    const secondRun = newRunId(ports);
-    log.warn(`The validator found differences; run [${secondRun}] repairs them, once.`);
-    const suspicion: Evidence = { ...evidence, suspects: suspectsOf(report) };
-    repaired = await syncShards(
-      { ...shardsRequest, run: secondRun, repairs: firstRun, evidence: suspicion },
-      ports,
-      log,
-    );
-    report = await validate(secondRun, repaired);
+  const first = await syncAndCheck(null, evidence);
+  let last = first;
+  if (!verifyOnly && isRepairable(first)) {
+    log.warn("The validator found differences; a second run repairs them, once.");
+    last = await syncAndCheck(first.run, { ...evidence, suspects: suspectsOf(first.report) });
   }
+  await keepProof(last, { bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory }, ports, log);
 
-  const last = repaired ?? first;
-  const outcome = outcomeOf(report, last.tally, options.ignoreWarnings);
+  const outcome = outcomeOf(last.report, last.synced.tally, ignoreWarnings);
   const { faults, results } = summaryLines({
     target,
     outcome,
-    report,
-    tally: first.tally,
-    repair: repaired?.tally,
-    deletionsWithheld: last.deletionsWithheld,
-    ignoreWarnings: options.ignoreWarnings,
+    report: last.report,
+    tally: first.synced.tally,
+    repair: last === first ? undefined : last.synced.tally,
+    deletionsWithheld: last.synced.deletionsWithheld,
+    ignoreWarnings,
   });
   for (const line of faults) log.error(line);
   for (const line of results) log.result(line);
   return outcome;
 }
 
-function newRunId({ clock, randomBytes }: Ports): string {
-  return runId(clock.now(), randomBytes(16));
-}
-
-/** The status that the validator keeps; a lost or unreadable one only costs comparisons. */
-async function readStatus({ target }: Options, { bucket }: Ports, log: Log): Promise<Status | undefined> {
-  try {
-    const text = await bucket.read(statusKey(target.keyPrefix));
-    return text === undefined ? undefined : decodeStatus(text);
-  } catch (error) {
-    if (error instanceof Failure && !error.reason.startsWith("access denied")) throw error;
-    log.debug(`No status to start from: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
-  }
-}
-
-/** Whether a proof is about all of this very source: only then does it prove its files. */
-function isAbout(source: Report["source"], proof: RunNote): boolean {
-  return proof.unknown === 0 && proof.source.host === source.host && proof.source.directory === source.directory;
-}
-
 /** Whether another pass can change the verdict. */
-function isRepairable({ totals, extras }: Report, { deletionsWithheld }: ShardsResult): boolean {
+function isRepairable({ report: { verdict, totals, extras }, synced }: Checked): boolean {
+  if (verdict !== "mismatch") return false;
   if (totals.missing + totals.sizeDiffers + totals.etagDiffers > 0) return true;
-  return extras === "mismatch" && totals.unexpected > 0 && deletionsWithheld === 0;
+  return extras === "mismatch" && totals.unexpected > 0 && synced.deletionsWithheld === 0;
 }
 
-/** The paths whose objects are not as they were sent; all of them, when the report does not name each. */
-function suspectsOf({ findings, totals }: Report): (path: string) => boolean {
-  const found = totals.missing + totals.sizeDiffers + totals.etagDiffers + totals.unexpected;
-  if (findings.length < found) return () => true;
-  const paths = new Set(findings.map(({ path }) => path));
-  return (path) => paths.has(path);
+async function keepProof(
+  { report, startedMs }: Checked,
+  subject: Parameters<Ports["proofs"]["write"]>[0],
+  { proofs }: Ports,
+  log: Log,
+): Promise<void> {
+  const proof = proofOf(report, startedMs);
+  if (proof === undefined) return;
+  try {
+    await proofs.write(subject, proof);
+  } catch (error) {
+    log.warn(`What this run proved cannot be kept, the next one compares more: ${String(error)}.`);
+  }
 }

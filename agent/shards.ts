@@ -48,6 +48,7 @@ export interface ShardsRequest extends RecordRequest {
 export interface ShardsResult {
   /** Digest of the run's manifests. */
   readonly digest: string;
+  readonly shardCount: number;
   readonly tally: Tally;
   /** Objects that were to be deleted and were not, because the walk was not complete. */
   readonly deletionsWithheld: number;
@@ -115,7 +116,12 @@ class Pass {
     await Promise.all(working);
     if (this.#fault !== undefined) throw this.#fault.cause;
     const deletionsWithheld = await this.#deleteAndSendHeld();
-    return { digest: runDigest(this.#digests), tally: this.#record.tally, deletionsWithheld };
+    return {
+      digest: runDigest(this.#digests),
+      shardCount: this.#digests.length,
+      tally: this.#record.tally,
+      deletionsWithheld,
+    };
   }
 
   close(): Promise<void> {

@@ -8,7 +8,7 @@
 import { createHash, hash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
-import { isReserved } from "#shared/key.ts";
+import { isReserved, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { inRange, MAX_SHARD_ENTRIES, type ShardRange, type ShardScale } from "#shared/shard.ts";
 
 export interface EncodedManifest {
@@ -123,6 +123,7 @@ function entryOf(
   if (typeof path !== "string" || path === "" || !path.isWellFormed()) throw fault("has no path");
   if (!inRange(range, path)) throw fault("lies outside the shard");
   if (isReserved(keyPrefix + path)) throw fault("lies in the validator's own prefix");
+  if (keyBytes(keyPrefix + path) > MAX_KEY_BYTES) throw fault("is longer than a key can be");
   if (fields.length === 1) return { path, unknown: true };
   if (typeof sizeBytes !== "number" || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
     throw fault("has no size in bytes");

@@ -8,7 +8,7 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { ShardRangeSchema, SourceSchema } from "#shared/message.ts";
 import { REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
-import { RUN_PATTERN } from "#shared/run-id.ts";
+import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
@@ -148,6 +148,9 @@ export const NO_TOTALS: Totals = {
   unexpectedAtLeast: false,
 };
 
+/** How far a host's clock may be ahead of the validator's; AWS refuses requests that are further off. */
+const MAX_CLOCK_LEAD_MS = 15 * 60_000;
+
 /** Key of a run's report. */
 export function reportKey(keyPrefix: string, run: string): string {
   return `${REPORTS_PREFIX}${keyPrefix}${run}.json`;
@@ -260,9 +263,11 @@ function addTotals(sum: Totals, part: Totals): void {
 }
 
 /**
- * The status after a report, or undefined when it stays as it is: an older run never overwrites a newer verdict.
+ * The status after a report, or undefined when it stays as it is: an older run never overwrites a newer verdict, and
+ * one from the future, which none could ever follow, is not taken.
  */
 export function nextStatus(status: Status | undefined, report: Report): Status | undefined {
+  if (runStartedMs(report.run) > Date.parse(report.listedThrough) + MAX_CLOCK_LEAD_MS) return undefined;
   const note: RunNote = {
     run: report.run,
     verdict: report.verdict,

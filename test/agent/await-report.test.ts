@@ -27,7 +27,15 @@ function clockWithin(delays: number[]): Clock {
 
 function awaited({ bucket }: FakeS3, { timeoutMs = 60_000, delays = [] as number[], check = () => {} } = {}) {
   return awaitReport(
-    { target: { bucket: "data", keyPrefix: "p/" }, run: RUN, digest: REPORT.digest, timeoutMs, check },
+    {
+      target: { bucket: "data", keyPrefix: "p/" },
+      run: RUN,
+      digest: REPORT.digest,
+      shardCount: REPORT.shards,
+      mode: REPORT.extras === "listed" ? "upload-only" : "sync",
+      timeoutMs,
+      check,
+    },
     { bucket, clock: clockWithin(delays), diagnose: async () => ["The queue holds 1 waiting messages."] },
   );
 }
@@ -118,7 +126,11 @@ suite("The report", () => {
     s3.answer({ status: 200, body: encodeReport({ ...REPORT, digest: "b".repeat(64) }) });
     const failure = await failureOf(awaited(s3));
     assert.equal(failure.outcome, "no-verdict");
-    assert.match(failure.message, /^Cannot believe the report .*: it is about other manifests than this run sent\.$/);
+    assert.match(failure.message, /^Cannot believe the report .*: it is about other messages than this run sent\.$/);
+    for (const forged of [{ extras: "listed" as const }, { shards: REPORT.shards + 1 }]) {
+      s3.answer({ status: 200, body: encodeReport({ ...REPORT, ...forged }) });
+      assert.equal((await failureOf(awaited(s3))).outcome, "no-verdict");
+    }
     const gaveUp = assembleReport([
       somePart({ bucket: "data", prefix: "p/", manifestDigest: null, error: "S3 is down" }),
     ]);

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import { ListingError } from "#shared/listing.ts";
+import { decodeStatus, encodeReport } from "#shared/report.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { type Ran, Simulation } from "./simulation.ts";
@@ -147,6 +148,50 @@ suite("Drift", () => {
     const next = await one.run();
     assert.deepEqual([next.outcome, count(next, "put"), count(next, "delete")], ["success", 0, 0]);
     assert.ok(!said(next).some((text) => text.startsWith("Repaired")));
+  });
+
+  test("fault 68: what another host makes the validator say of this prefix proves nothing", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.later(DAY_MS);
+    one.bucket.place("p/a.txt", "EVIL");
+    one.later(DAY_MS);
+    // The other host has the validator find a match with the bucket as it now is, in this host's name.
+    const key = ".cback/status/p.json";
+    const status = decodeStatus(String(one.bucket.objects.get(key)?.body));
+    assert.ok(status.latestMatch);
+    const listedFrom = new Date(one.nowMs).toISOString();
+    one.bucket.place(key, encodeReport({ ...status, latestMatch: { ...status.latestMatch, listedFrom } }));
+    one.later(DAY_MS);
+    const check = await one.run("--verifyOnly");
+    assert.equal(check.outcome, "mismatch");
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 55: without its own proof a host still doubts what is newer than the last match", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.later(DAY_MS);
+    one.bucket.place("p/a.txt", "TEXT");
+    one.proof = undefined;
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 53: a proof that cannot be kept is a warning", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.before = (call) => {
+      if (call === "write the proof") throw new Error("the disk is full");
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.match(said(ran, "warn").join("\n"), /cannot be kept, the next one compares more: .*the disk is full/);
   });
 
   test("fault 69: what changes between upload and validation is repaired, by one more run", async (t) => {

@@ -9,7 +9,7 @@ import { Failure } from "#agent/errors.ts";
 import type { Outcome } from "#agent/exit-code.ts";
 import type { Log } from "#agent/log.ts";
 import { readRequest } from "#agent/options.ts";
-import type { Bucket, Disk, Ports } from "#agent/ports.ts";
+import type { Bucket, Disk, Ports, Proof } from "#agent/ports.ts";
 import { run } from "#agent/run.ts";
 import { errorPart } from "#lambda/check-shard.ts";
 import { Findings } from "#lambda/findings.ts";
@@ -57,6 +57,8 @@ export class Simulation {
   readonly url: string;
   readonly prefix: string;
   shardEntries: number | undefined;
+  /** What the host has kept of its last proven run. */
+  proof: Proof | undefined;
   on: Disk = disk;
   /** Called before every call of every port; what it throws, the call throws. */
   before: (call: string) => void = () => {};
@@ -190,6 +192,14 @@ export class Simulation {
           this.before("sleep");
           this.#nowMs += delayMs;
         },
+      },
+      proofs: {
+        read: () => this.#call("read the proof", async () => this.proof),
+        // The disk is real, and so is its clock: it lags behind the simulated one.
+        write: (_, proof) =>
+          this.#call("write the proof", async () => {
+            this.proof = { ...proof, filesMs: proof.filesMs - (this.#nowMs - Date.now()) };
+          }),
       },
       randomBytes: (count) => {
         this.#random += 1;

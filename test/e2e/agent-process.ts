@@ -72,6 +72,8 @@ export function startAgent(
       PATH: process.env.PATH,
       HOME: own,
       TMPDIR: own,
+      // What one run of a test proves, the next one knows.
+      XDG_STATE_HOME: join(folder, "state"),
       ...(preload.length > 0 ? { TEST_OTHER_USER: String(OTHER_USER) } : {}),
       ...environment,
     },

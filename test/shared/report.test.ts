@@ -325,6 +325,13 @@ describe("the status of a target", () => {
     );
   });
 
+  test("takes no run from the future, which none could ever follow", () => {
+    const future = report(`20990101T000000Z-${"0".repeat(32)}`, "match");
+    assert.equal(nextStatus(undefined, future), undefined);
+    const status = nextStatus(undefined, report(RUN, "match"));
+    assert.equal(nextStatus(status, future), undefined);
+  });
+
   test("names the report that it comes from", () => {
     const status = nextStatus(undefined, report(RUN, "match"));
     assert.equal(status?.latest.report, reportKey("laptop/", RUN));
