@@ -24,8 +24,8 @@ export class TargetBucket extends Bucket {
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       // Old versions are never expired here: how long a backup lives is its owner's decision.
       lifecycleRules: [{ abortIncompleteMultipartUploadAfter: STALE_UPLOAD_AGE }],
-      // The stack may go, the backup stays.
-      removalPolicy: RemovalPolicy.RETAIN,
+      // The stack may go, the backup stays; but a first deployment that failed leaves no bucket in the way of the next.
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
   }
 }

@@ -11,6 +11,7 @@ import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import packageJson from "#package.json" with { type: "json" };
+import { MAX_MESSAGE_BYTES } from "#shared/message.ts";
 import { queueName, RESERVED_PREFIX, VALIDATOR_ENV } from "#shared/names.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
 import { HANDLER, handlerCode } from "./bundle.ts";
@@ -19,8 +20,8 @@ import { HANDLER, handlerCode } from "./bundle.ts";
 const TIMEOUT = Duration.seconds(60);
 /** Holds one shard's manifest and one page of the listing, many times over; its share of a CPU is what counts. */
 const MEMORY_MIB = 512;
-/** A message that fails this often goes to the dead letters. */
-const MAX_RECEIVE_COUNT = 5;
+/** A message that fails this often goes to the dead letters: with the validator's delays, after more than 5 minutes. */
+const MAX_RECEIVE_COUNT = 8;
 /** AWS asks for six times the function's time-out, so that a throttled message is not given up early. */
 const VISIBILITY_TIMEOUT = Duration.seconds(6 * TIMEOUT.toSeconds());
 
@@ -50,6 +51,7 @@ export class Validator extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(4),
+      maxMessageSizeBytes: MAX_MESSAGE_BYTES,
       visibilityTimeout: VISIBILITY_TIMEOUT,
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
     });

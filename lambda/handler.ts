@@ -35,7 +35,10 @@ let ownServices: Services | undefined;
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   ownServices ??= connect(context);
   // Written directly: `console` would wrap the line into JSON of Lambda's own.
-  return serve(event, context, ownServices, (record) => process.stdout.write(`${logLine(record)}\n`));
+  return serve(event, context, ownServices, (record) => {
+    // Without a time of its own CloudWatch takes the line for plain text, and its level for INFO.
+    process.stdout.write(`${logLine({ timestamp: new Date().toISOString(), ...record })}\n`);
+  });
 }
 
 function connect({ invokedFunctionArn }: Invocation): Services {

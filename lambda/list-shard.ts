@@ -1,9 +1,11 @@
 /**
- * The objects of a shard's key range, as the comparison needs them: all of them, until there are so many unexpected ones
- * that they are no longer counted; from then on the listing jumps from entry to entry. After years of `--uploadOnly` a
- * range may hold millions of objects that the source no longer has, and what it should hold must still be checked.
+ * The objects of a shard's key range, as the comparison needs them: all that may be findings. Two kinds of objects are
+ * jumped over once they fill a page, for a range may hold millions of them and must still be checked in time:
+ *
+ * - those below a directory that the agent could not read: they are never findings;
+ * - those between two entries when unexpected objects are no longer counted, as after years of `--uploadOnly`.
  */
-import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
+import { isUnknown, type ManifestEntry, type ObjectEntry } from "#shared/entry.ts";
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 import { listRange, type Page, type PageRequest } from "#shared/listing.ts";
 import type { ShardRange } from "#shared/shard.ts";
@@ -25,6 +27,7 @@ export async function* listShard(
   { fetchPage, keyPrefix, range, entries, findings }: ShardListing,
   jumpAfterObjects: number = JUMP_AFTER_OBJECTS,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
+  const maxPathBytes = MAX_KEY_BYTES - keyBytes(keyPrefix);
   let after = range.after;
   let position = 0;
   for (let jump = true; jump; ) {
@@ -39,13 +42,23 @@ export async function* listShard(
         position += 1;
         next = entries[position];
       }
-      if (findings.full && next !== undefined && objectsSinceEntry >= jumpAfterObjects) {
-        after = pathBefore(next.path, MAX_KEY_BYTES - keyBytes(keyPrefix));
-        jump = true;
-        break;
+      if (objectsSinceEntry < jumpAfterObjects) continue;
+      const passed = entries[position - 1];
+      if (passed !== undefined && isUnknownDirectory(passed) && object.path.startsWith(passed.path)) {
+        after = lastKeyBelow(passed.path, maxPathBytes);
+      } else if (findings.full && next !== undefined) {
+        after = pathBefore(next.path, maxPathBytes);
+      } else {
+        continue;
       }
+      jump = true;
+      break;
     }
   }
+}
+
+function isUnknownDirectory(entry: ManifestEntry): boolean {
+  return isUnknown(entry) && entry.path.endsWith("/");
 }
 
 /**

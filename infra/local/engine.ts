@@ -2,7 +2,7 @@
  * An AWS engine on this machine with the real stack in it: up, down, and what is up. All of its state is in one
  * folder, so that several engines can run beside each other.
  */
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { IAMClient } from "@aws-sdk/client-iam";
 import { HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { bootstrap, deployStack, isDeployed, readStackOutputs } from "./deployment.ts";
@@ -36,7 +36,9 @@ export interface Engine extends RunningEngine {
 
 /** Brings an engine with the stack of `bucket` up, doing only what is not done yet. */
 export async function startEngine({ folder, bucket, say }: EngineRequest): Promise<Engine> {
+  // Its state holds keys, and names of what was synced.
   mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o700);
   const files = engineFiles(folder);
   const python = await installEngine(say);
   return withLock(files.lock, async () => {

@@ -65,7 +65,10 @@ export function engineEnvironment({ engine, files, credentials, bucket }: Engine
  */
 export function cleanEnvironment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
-    ([name]) => !/^(AWS_|CDK_|CBACK_|NODE_|npm_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)/.test(name),
+    ([name]) =>
+      !/^(AWS_|CDK_|CBACK_|NODE_|npm_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$)/.test(name) &&
+      // A proxy cannot reach an engine on this machine.
+      !/^(https?|all)_proxy$/i.test(name),
   );
   return { ...Object.fromEntries(own), ...settings };
 }

@@ -101,7 +101,7 @@ describe("the bucket", () => {
   });
 
   test("stays when the stack goes", () => {
-    assert.equal(bucket.DeletionPolicy, "Retain");
+    assert.equal(bucket.DeletionPolicy, "RetainExceptOnCreate");
     assert.equal(bucket.UpdateReplacePolicy, "Retain");
   });
 
@@ -147,8 +147,9 @@ describe("the queues", () => {
       QueueName: queueName(BUCKET),
       SqsManagedSseEnabled: true,
       MessageRetentionPeriod: 4 * 24 * 60 * 60,
+      MaximumMessageSize: 1024 * 1024,
       VisibilityTimeout: 6 * Number(validatorFunction.Properties.Timeout),
-      RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [deadLetterQueueId, "Arn"] }, maxReceiveCount: 5 },
+      RedrivePolicy: { deadLetterTargetArn: { "Fn::GetAtt": [deadLetterQueueId, "Arn"] }, maxReceiveCount: 8 },
     });
   });
 
@@ -203,7 +204,7 @@ describe("the function", () => {
       Variables: {
         [VALIDATOR_ENV.bucket]: { Ref: bucketId },
         [VALIDATOR_ENV.queueUrl]: { Ref: queueId },
-        [VALIDATOR_ENV.maxReceiveCount]: "5",
+        [VALIDATOR_ENV.maxReceiveCount]: "8",
         [VALIDATOR_ENV.packageVersion]: packageJson.version,
         [VALIDATOR_ENV.contractVersion]: CONTRACT_VERSION,
       },

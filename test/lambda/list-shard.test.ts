@@ -66,6 +66,28 @@ describe("the listing of a shard", () => {
     );
   });
 
+  it("fault 27: does not page through what lies below a directory that the agent could not read", async (test) => {
+    const { store, services } = await startValidator(test);
+    store.pageSize = 10;
+    for (let index = 0; index < 500; index++) store.put(`photos/${String(index).padStart(4, "0")}`, "x");
+    for (const path of ["photos", "photos0", "zebra"]) store.put(path, "x");
+    const entries: ManifestEntry[] = [{ path: "photos/", unknown: true }];
+    const findings = new Findings();
+    let pages = 0;
+    const fetchPage: typeof services.bucket.fetchPage = (request) => {
+      pages += 1;
+      return services.bucket.fetchPage(request);
+    };
+    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, 10);
+    const totals = await validateShard(entries, objects, findings);
+    assert.deepEqual(
+      findings.first.map(({ kind, path }) => `${kind} ${path}`),
+      ["unexpected photos", "unexpected photos0", "unexpected zebra"],
+    );
+    assert.deepEqual([totals.unknown, totals.unexpected], [1, 3]);
+    assert.ok(pages <= 4, `${pages} pages`);
+  });
+
   it("does not page through what it no longer counts", async (test) => {
     const { store, services } = await startValidator(test);
     store.pageSize = 10;
