@@ -22,6 +22,12 @@ const WITH_VALUE: ReadonlySet<SwitchName> = new Set(
   ROWS.filter(({ type }) => type === "string").map(({ name }) => name),
 );
 
+/** What empties a bucket is not given by a slip of the finger. */
+const IN_FULL: ReadonlySet<SwitchName> = new Set(["allow-empty-source"]);
+
+/** The predecessor's switches are those with a letter. */
+const PREDECESSOR_NAMES: ReadonlySet<SwitchName> = new Set(LETTERS.values());
+
 /** `--name` or `--name=value` for each switch, then `--`, then the arguments. */
 export function canonicalArguments(argv: readonly string[]): string[] {
   const switches: string[] = [];
@@ -79,7 +85,10 @@ function takeValue(shown: string, name: SwitchName, value: string | undefined): 
 function findLongName(given: string): SwitchName {
   const exact = SPELLINGS.get(given);
   if (exact !== undefined) return exact;
-  const matches = new Set(given === "" ? [] : startingWith(given));
+  const all = new Set(given === "" ? [] : startingWith(given));
+  // What was enough for the predecessor stays enough, however many switches have come since.
+  const old = [...all].filter((name) => PREDECESSOR_NAMES.has(name));
+  const matches = old.length === 1 ? new Set(old) : all;
   const [only] = matches;
   if (only === undefined) throw unknownName(given);
   if (matches.size > 1) {
@@ -90,7 +99,7 @@ function findLongName(given: string): SwitchName {
 }
 
 function startingWith(given: string): SwitchName[] {
-  return [...SPELLINGS].flatMap(([spelling, name]) => (spelling.startsWith(given) ? [name] : []));
+  return [...SPELLINGS].flatMap(([spelling, name]) => (spelling.startsWith(given) && !IN_FULL.has(name) ? [name] : []));
 }
 
 function unknownName(given: string): Failure {

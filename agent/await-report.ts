@@ -57,10 +57,10 @@ export async function awaitReport(
     subject,
     reason: lastFailure?.reason ?? `there is none after ${inWords(timeoutMs)}`,
     hint: [
-      ...found,
-      "What was uploaded is in the bucket, but nobody has checked it.",
+      "What was uploaded is in the bucket, but nobody has checked it. What is to be seen from here:",
+      ...found.map((line) => `  ${line}`),
       "When the validator works again, --verifyOnly repeats the check; --timeout waits longer.",
-    ].join(" "),
+    ].join("\n"),
     cause: lastFailure,
   });
 }
@@ -99,5 +99,5 @@ function unreadable(error: ReportError, subject: string): Failure {
 
 function inWords(durationMs: number): string {
   const seconds = Math.round(durationMs / 1_000);
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
+  return seconds > 0 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }

@@ -19,6 +19,12 @@ export interface Request {
 const CREDENTIALS_HINT =
   "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, log in with `aws sso login`, or give this machine a role; --diagnostics shows what is found.";
 
+function credentialsHint(): string {
+  const profile = process.env.AWS_PROFILE;
+  if (!profile) return CREDENTIALS_HINT;
+  return `AWS_PROFILE names the profile [${profile}]: correct it, log in with \`aws sso login --profile ${profile}\`, or unset it.`;
+}
+
 /** An answer that cannot be S3's, or did not arrive whole, though its status is 200. */
 export class DamagedAnswer extends Error {
   override readonly name = "DamagedAnswer";
@@ -59,7 +65,7 @@ function explanation(error: unknown, request: Request): Explanation {
       return { outcome: "interrupted", reason: "interrupted", hint: "Run the same command again to go on." };
     case "CredentialsProviderError":
     case "TokenProviderError":
-      return { outcome: "denied", reason: `no credentials: ${messageOf(error)}`, hint: CREDENTIALS_HINT };
+      return { outcome: "denied", reason: `no credentials: ${messageOf(error)}`, hint: credentialsHint() };
     case "ExpiredToken":
     case "ExpiredTokenException":
     case "TokenRefreshRequired":

@@ -33,7 +33,7 @@ export async function checkSource(
     if (error instanceof Failure) throw error;
     throw fault(reasonOf(error, { ENOENT: "it does not exist" }), error);
   }
-  if (target.keyPrefix === "" && (await isDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
+  if (target.keyPrefix === "" && (await mayBeDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
     throw new Failure({
       outcome: "arguments",
       operation: `sync to the whole bucket [${target.bucket}] from`,
@@ -43,10 +43,10 @@ export async function checkSource(
     });
 }
 
-async function isDirectory(path: string, disk: Disk): Promise<boolean> {
-  try {
-    return (await disk.facts(path, true)).kind === "directory";
-  } catch {
-    return false;
-  }
+/** A link that leads nowhere now may lead to a directory later. */
+async function mayBeDirectory(path: string, disk: Disk): Promise<boolean> {
+  const itself = await disk.facts(path, false).catch(() => undefined);
+  if (itself?.kind !== "link") return itself?.kind === "directory";
+  const target = await disk.facts(path, true).catch(() => undefined);
+  return target === undefined || target.kind === "directory";
 }

@@ -18,7 +18,7 @@ import type { Bucket, Clock, Ports } from "./ports.ts";
 import { openProofs } from "./proof.ts";
 import { findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
-import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
+import { findHomeDirectory } from "./state-directory.ts";
 
 /** How long each thing may take; how often and how long a request is tried. */
 export interface ConnectionLimits extends RetryLimits {
@@ -39,6 +39,9 @@ const LIMITS: ConnectionLimits = {
   longestDelayMs: 20_000,
 };
 
+/** The name of no directory. */
+const NO_HOME = "/nonexistent";
+
 export interface Connections {
   readonly s3: S3Client;
   readonly sqs: SQSClient;
@@ -50,9 +53,13 @@ export interface Connections {
  * @param log is told of each request, for --output
  * @param limits narrower ones, for questions that nobody should wait for
  */
-export function connect(log: Pick<Log, "request">, limits: Partial<ConnectionLimits> = {}): Connections {
+export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<ConnectionLimits> = {}): Connections {
+  // Without a home the SDK fails with an error of its own; with one that is not there it looks elsewhere.
+  if (findHomeDirectory() === undefined) process.env.HOME = NO_HOME;
   const { connectTimeoutMs, idleTimeoutMs, requestTimeoutMs, ...retryLimits } = { ...LIMITS, ...limits };
   const shared = () => ({
+    // What the SDK has to say goes where everything else goes, not straight to the screen.
+    logger: { debug() {}, info() {}, error() {}, warn: (text: unknown) => log.warn(oneLine(String(text))) },
     retryStrategy: new Retries(retryLimits),
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
@@ -83,6 +90,11 @@ export function connect(log: Pick<Log, "request">, limits: Partial<ConnectionLim
       for (const client of [s3, sqs, lambda]) client.destroy();
     },
   };
+}
+
+/** The SDK frames its warnings with lines of stars. */
+function oneLine(text: string): string {
+  return text.replace(/[\s*]+/g, " ").trim();
 }
 
 /** One line for each request: service, call, subject, outcome, tries, time. */
@@ -124,12 +136,19 @@ function systemClock(signal: AbortSignal): Clock {
 export interface PortsRequest {
   readonly bucket: string;
   readonly queueUrl: string | undefined;
+  readonly stateDirectory: string | undefined;
   readonly connections: Connections;
   readonly signal: AbortSignal;
 }
 
 /** @throws {Failure} when the bucket has no queue */
-export async function openPorts({ bucket, queueUrl, connections, signal }: PortsRequest): Promise<Ports> {
+export async function openPorts({
+  bucket,
+  queueUrl,
+  stateDirectory,
+  connections,
+  signal,
+}: PortsRequest): Promise<Ports> {
   const { s3, sqs, lambda } = connections;
   const openedBucket = openBucket(s3, bucket, signal);
   const url = queueUrl ?? (await findQueueOf(bucket, openedBucket, sqs, signal));
@@ -138,7 +157,7 @@ export async function openPorts({ bucket, queueUrl, connections, signal }: Ports
     bucket: openedBucket,
     queue: openQueue(sqs, url, signal),
     clock: systemClock(signal),
-    proofs: openProofs(stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() })),
+    proofs: openProofs(stateDirectory),
     randomBytes,
     diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
   };

@@ -72,7 +72,9 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
     if (mapping?.FunctionArn !== undefined) {
       const { State, LastProcessingResult, FunctionArn } = mapping;
       lines.push(
-        `The event source mapping is ${State ?? "?"}${LastProcessingResult ? `; last result: ${LastProcessingResult}` : ""}.`,
+        `The event source mapping is ${State ?? "?"}${LastProcessingResult ? `; last result: ${LastProcessingResult}` : ""}.${
+          State === "Disabled" ? " Enable it: until then nobody reads the queue." : ""
+        }`,
       );
       const validator = await ask("The validator", (abortSignal) =>
         lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FunctionArn }), { abortSignal }),

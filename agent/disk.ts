@@ -1,5 +1,5 @@
 /** The disk, on node:fs. Paths are byte strings all the way, for a name need not be UTF-8. */
-import { constants, type Stats } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, stat } from "node:fs/promises";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 
@@ -8,17 +8,24 @@ const MOST_READ_BYTES = 1024 ** 3;
 /** How many names are asked of the kernel at a time; Node's default of 32 is slow in large directories. */
 const DIRECTORY_READ_AHEAD = 1024;
 
+/** Some file systems have inode numbers that a JavaScript number rounds: two directories would look like one. */
+const BIG = { bigint: true } as const;
+const NANOSECONDS_PER_MS = 1_000_000;
+
 export const disk: Disk = {
   async *directory(path) {
-    // latin1 gives each byte of a name as one character, whatever the name means.
+    // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
     const directory = await opendir(bytesOf(path) as unknown as string, {
-      encoding: "latin1",
+      encoding: "buffer" as BufferEncoding,
       bufferSize: DIRECTORY_READ_AHEAD,
     });
-    for await (const item of directory) yield { name: item.name, kind: kindOf(item) } satisfies DirectoryItem;
+    for await (const item of directory) {
+      const name = (item.name as unknown as Buffer).toString("latin1");
+      yield { name, kind: kindOf(item) } satisfies DirectoryItem;
+    }
   },
   async facts(path, follow) {
-    return factsOf(follow ? await stat(bytesOf(path)) : await lstat(bytesOf(path)));
+    return factsOf(follow ? await stat(bytesOf(path), BIG) : await lstat(bytesOf(path), BIG));
   },
   async open(path) {
     // A FIFO that took the file's place would block an ordinary open for ever.
@@ -34,7 +41,7 @@ class HandleFile implements OpenFile {
   }
 
   async facts(): Promise<FileFacts> {
-    return factsOf(await this.#handle.stat());
+    return factsOf(await this.#handle.stat(BIG));
   }
 
   async read(buffer: Uint8Array): Promise<number> {
@@ -57,12 +64,12 @@ function bytesOf(path: BytePath): Buffer {
   return Buffer.from(path, "latin1");
 }
 
-function factsOf(stats: Stats): FileFacts {
+function factsOf(stats: BigIntStats): FileFacts {
   return {
     kind: kindOf(stats),
-    sizeBytes: stats.size,
-    modifiedMs: stats.mtimeMs,
-    changedMs: stats.ctimeMs,
+    sizeBytes: Number(stats.size),
+    modifiedMs: Number(stats.mtimeNs) / NANOSECONDS_PER_MS,
+    changedMs: Number(stats.ctimeNs) / NANOSECONDS_PER_MS,
     identity: `${stats.dev}:${stats.ino}`,
   };
 }

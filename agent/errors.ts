@@ -13,7 +13,7 @@ interface FailureParts {
   subject: string;
   /** Why it failed, as a phrase. */
   reason: string;
-  /** What the user can do next, a sentence. */
+  /** What the user can do next, a sentence or a few lines. */
   hint: string;
   cause?: unknown;
 }

@@ -29,7 +29,8 @@ export async function findEvidence(
   const ofThisSource = match?.source.host === source.host && match.source.directory === source.directory;
   return {
     evidence: {
-      objectsProvenMs: proof?.objectsMs ?? matchMs,
+      // What is there may be of the other source, with files of the same size: all of it is in doubt.
+      objectsProvenMs: proof?.objectsMs ?? (match === undefined || ofThisSource ? matchMs : Number.NEGATIVE_INFINITY),
       filesProvenMs: proof?.filesMs,
       suspects: () => false,
     },

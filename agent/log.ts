@@ -157,8 +157,8 @@ function writeLog(file: LogFile | undefined, options: LogOptions, { screen, now 
       if (options.output) record("INFO", text);
     },
     result(text) {
-      record("INFO", text);
-      // Whoever reads stdout gets the verdict there in any case.
+      // Where there is no file the record would stand beside it, on the same screen.
+      if (file !== undefined) record("INFO", text);
       show(screen.print, text, "filed");
     },
     close: () => file?.close(),

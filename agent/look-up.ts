@@ -16,7 +16,7 @@ export async function lookUp(
   if (target === undefined && givenQueueUrl === undefined) {
     return [["Validator", "give sourceDir and s3BucketUrl to see it"]];
   }
-  const connections = connect({ request: () => {} }, { attempts: ATTEMPTS });
+  const connections = connect({ request: () => {}, warn: () => {} }, { attempts: ATTEMPTS });
   try {
     const { sqs, lambda } = connections;
     const queueUrl =

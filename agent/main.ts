@@ -149,8 +149,9 @@ async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal, pa
 /** The error as a user reads it: what happened, then what to do; with --stack where it comes from instead. */
 function linesOf(error: unknown, stack: boolean): string[] {
   const hint = error instanceof Failure ? error.hint : undefined;
-  if (stack) return [...stackLines(error), ...(hint === undefined ? [] : [hint])];
-  if (hint !== undefined && error instanceof Failure) return [error.message, hint];
+  const hints = hint?.split("\n") ?? [];
+  if (stack) return [...stackLines(error), ...hints];
+  if (error instanceof Failure) return [error.message, ...hints];
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return [`Unexpected error: ${text}`, "Give --stack to see where it comes from."];
 }

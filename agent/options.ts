@@ -94,6 +94,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       "Give one of them: --uploadOnly verifies as well.",
     );
   }
+  const timeoutMs = readDuration(parsed.timeout ?? DEFAULT_TIMEOUT);
   const [sourceDir, url] = readPositionals(positionals);
   return {
     kind: "run",
@@ -104,7 +105,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       uploadOnly: parsed.uploadOnly === true,
       ignoreWarnings: parsed.ignoreWarnings === true,
       allowEmptySource: parsed["allow-empty-source"] === true,
-      timeoutMs: readDuration(parsed.timeout ?? DEFAULT_TIMEOUT),
+      timeoutMs,
       queueUrl,
       detailedExitCodes: parsed["detailed-exit-codes"] === true,
       stack: parsed.stack === true,
@@ -117,7 +118,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
 function readPositionals(positionals: readonly string[]): [sourceDir: string, url: string] {
   const names = Object.keys(ARGUMENTS);
   const [sourceDir, url, surplus] = positionals;
-  const missing = names[positionals.length];
+  const missing = positionals.length === 1 && sourceDir?.startsWith("s3://") ? names[0] : names[positionals.length];
   if (sourceDir === undefined || url === undefined) {
     throw wrong(
       "use the command line",

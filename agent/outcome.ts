@@ -1,21 +1,32 @@
 /** How a run ended, from its report and its tally. Pure: the one place that decides it. */
 import type { Report } from "#shared/report.ts";
 import type { Outcome } from "./exit-code.ts";
-import type { Tally } from "./tally.ts";
+import type { State, Tally } from "./tally.ts";
+
+/** More than a few vanished files are no ordinary coming and going: a file system may have been taken away. */
+const FEW_VANISHED = 10;
+const ORDINARY_VANISHED_SHARE = 0.1;
 
 /**
  *   verdict    source                               outcome
  *   match      every entry read and sent            success
- *   match      some vanished or skipped by rule     success
+ *   match      a few vanished, or skipped by rule   success
  *   match      some without a possible key, -w      success
  *   match      some not read or not sent            incomplete
+ *   match      a tenth or more vanished             incomplete
  *   mismatch   any                                  mismatch
  *   error      any                                  no-verdict
  */
 export function outcomeOf(report: Report, tally: Tally, ignoreWarnings: boolean): Outcome {
   if (report.verdict === "error") return "no-verdict";
   if (report.verdict === "mismatch") return "mismatch";
-  const { unstable, unreadable, unrepresentable, failed } = tally.counts;
-  const left = unstable + unreadable + failed + (ignoreWarnings ? 0 : unrepresentable);
-  return left > 0 ? "incomplete" : "success";
+  return incompleteStates(tally, ignoreWarnings).length > 0 ? "incomplete" : "success";
+}
+
+/** The states whose entries make a run incomplete. */
+export function incompleteStates({ counts, entries }: Tally, ignoreWarnings: boolean): State[] {
+  const states: State[] = ["unstable", "unreadable", "failed"];
+  if (!ignoreWarnings) states.push("unrepresentable");
+  if (counts.vanished > FEW_VANISHED && counts.vanished > entries * ORDINARY_VANISHED_SHARE) states.push("vanished");
+  return states.filter((state) => counts[state] > 0);
 }

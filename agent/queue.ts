@@ -16,12 +16,19 @@ export async function findQueue(client: SQSClient, bucket: string, signal: Abort
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal: signal });
     if (QueueUrl !== undefined) return QueueUrl;
   } catch (error) {
-    if (!isMissing(error))
-      throw explain(error, {
-        ...requestAbout("find the queue", name, "sqs:GetQueueUrl"),
-        // Only a queue that these credentials may see is known to be there or not.
-        resource: `the queue of bucket ${bucket}, if that is its right name,`,
+    if (!isMissing(error)) {
+      const failure = explain(error, requestAbout("find the queue", name, "sqs:GetQueueUrl"));
+      if (!failure.reason.startsWith("access denied")) throw failure;
+      // Only those who may see a queue are told whether it is there.
+      throw new Failure({
+        outcome: failure.outcome,
+        operation: failure.operation,
+        subject: failure.subject,
+        reason: failure.reason,
+        hint: `Check the bucket's name and AWS_REGION. If both are right: \`npx cdk deploy -c bucket=${bucket}\` makes the queue, and these credentials need that stack's host policy.`,
+        cause: error,
       });
+    }
   }
   throw new Failure({
     outcome: "configuration",

@@ -23,6 +23,7 @@ export class PassRecord {
   readonly #request: RecordRequest;
   readonly #log: Pick<Log, "warn" | "info" | "debug">;
   #walkErrors = 0;
+  #filesSeen = 0;
 
   constructor(request: RecordRequest, log: Pick<Log, "warn" | "info" | "debug">) {
     this.#request = request;
@@ -34,7 +35,13 @@ export class PassRecord {
     return this.#walkErrors;
   }
 
+  /** Files that were there when they were to be read: none of them is a link or a name that leads nowhere. */
+  get filesSeen(): number {
+    return this.#filesSeen;
+  }
+
   kept(file: WalkedFile, etag: string): KnownEntry {
+    this.#filesSeen += 1;
     this.tally.count("unchanged");
     this.tally.fileBytes += file.sizeBytes;
     return { path: file.path, sizeBytes: file.sizeBytes, etag };
@@ -42,6 +49,7 @@ export class PassRecord {
 
   /** @param object what was there before */
   uploaded(file: WalkedFile, { sizeBytes, etag }: Transferred, object: ObjectEntry | undefined): KnownEntry {
+    this.#filesSeen += 1;
     this.tally.count("uploaded");
     this.tally.fileBytes += sizeBytes;
     this.#log.info(`Uploaded [${file.path}], ${sizeBytes} bytes.`);
@@ -51,11 +59,13 @@ export class PassRecord {
 
   /** A file that verify-only does not send. */
   different(file: WalkedFile, etag: string): KnownEntry {
+    this.#filesSeen += 1;
     this.tally.count("different");
     return { path: file.path, sizeBytes: file.sizeBytes, etag };
   }
 
   untransferred(file: WalkedFile, outcome: Untransferred): UnknownEntry {
+    if (outcome.state !== "vanished" && outcome.state !== "special") this.#filesSeen += 1;
     switch (outcome.state) {
       case "vanished":
         return this.#problem(file, "vanished", "it is gone");
@@ -71,6 +81,7 @@ export class PassRecord {
   }
 
   failed(file: WalkedFile, reason: string): UnknownEntry {
+    this.#filesSeen += 1;
     return this.#problem(file, "failed", reason);
   }
 

@@ -4,6 +4,7 @@
  *
  * Knows the SDK's classes of errors, nothing of requests.
  */
+import { nameOf } from "./aws-errors.ts";
 
 export interface RetryLimits {
   readonly attempts: number;
@@ -56,7 +57,7 @@ export class Retries {
     const askedMs = Math.min((retryAfterHint?.getTime() ?? 0) - Date.now(), longestDelayMs);
     const delayMs = Math.max(jitterMs, askedMs);
     const endMs = firstFailureMs + (this.#answered ? budgetMs : firstAnswerBudgetMs);
-    const mayPass = errorType === "TRANSIENT" || errorType === "THROTTLING";
+    const mayPass = (errorType === "TRANSIENT" && !isOnlySkewed(error)) || errorType === "THROTTLING";
     if (!mayPass || count >= attempts || performance.now() + delayMs > endMs) throw new Error("not to be tried again");
     return token(count, delayMs, firstFailureMs);
   }
@@ -73,4 +74,22 @@ function token(count: number, delayMs: number, firstFailureMs: number | undefine
 /** Whether a server said something, be it that it cannot serve. */
 function isAnswer(error: unknown): boolean {
   return error instanceof Error && "$metadata" in error && Object(error.$metadata).httpStatusCode !== undefined;
+}
+
+/** What a service says when the clock was wrong indeed. */
+const SKEW_CODES =
+  /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture|SignatureDoesNotMatch|InvalidSignatureException|AuthFailure)$/;
+
+/**
+ * Whether the SDK calls an error transient only because it has corrected the clock: it does so with every error of that
+ * request, also with the 404 of an object that is not there.
+ */
+function isOnlySkewed(error: unknown): boolean {
+  if (!(error instanceof Error) || !("$metadata" in error)) return false;
+  const { clockSkewCorrected, httpStatusCode = 0 } = Object(error.$metadata) as {
+    clockSkewCorrected?: boolean;
+    httpStatusCode?: number;
+  };
+  const final = httpStatusCode >= 400 && httpStatusCode < 500 && !SKEW_CODES.test(nameOf(error));
+  return clockSkewCorrected === true && final;
 }

@@ -1,7 +1,6 @@
 /**
  * The run, top to bottom. Upload-only, verify-only and repair branch here; disk, bucket, queue and clock come as ports.
  */
-import { resolve } from "node:path";
 import type { Report } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
@@ -21,6 +20,8 @@ import { bytePathOf } from "./walk.ts";
 export interface Surroundings {
   /** The host's name for itself. */
   readonly host: string;
+  /** The source's path, absolute and without links: what a link leads to may change, and with it what is proven. */
+  readonly directory: string;
   readonly agentVersion: string;
   /** For tests only: most entries in a shard. */
   readonly shardEntries: number | undefined;
@@ -41,7 +42,7 @@ interface Checked {
 export async function run(options: Options, ports: Ports, log: Log, surroundings: Surroundings): Promise<Outcome> {
   const { target, verifyOnly, uploadOnly, ignoreWarnings } = options;
   await checkSource(options, ports.disk);
-  const source = { host: surroundings.host, directory: resolve(options.sourceDir) };
+  const source = { host: surroundings.host, directory: surroundings.directory };
   const { evidence, driftSinceMs } = await findEvidence(target, source, ports, log);
 
   const syncAndCheck = async (repairs: string | null, known: Evidence): Promise<Checked> => {
@@ -83,6 +84,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     repair: last === first ? undefined : last.synced.tally,
     deletionsWithheld: last.synced.deletionsWithheld,
     ignoreWarnings,
+    verifyOnly,
   });
   for (const line of faults) log.error(line);
   for (const line of results) log.result(line);

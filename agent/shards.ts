@@ -15,7 +15,7 @@ import { textOfBytes } from "./escape.ts";
 import { Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Evidence, plan } from "./plan.ts";
-import type { BytePath, Ports } from "./ports.ts";
+import type { BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
 import { type Deletion, type HeldShard, Spool } from "./spool.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
@@ -90,6 +90,7 @@ class Pass {
   async run(): Promise<ShardsResult> {
     const { root, target, shardEntries } = this.#request;
     const { disk } = this.#ports;
+    const before = await disk.facts(root, true);
     const walked = walk({
       root,
       keyPrefix: target.keyPrefix,
@@ -115,6 +116,7 @@ class Pass {
     // Also after a fault: nothing of this run may still be under way when it ends.
     await Promise.all(working);
     if (this.#fault !== undefined) throw this.#fault.cause;
+    await this.#checkRoot(before);
     const deletionsWithheld = await this.#deleteAndSendHeld();
     return {
       digest: runDigest(this.#digests),
@@ -126,6 +128,20 @@ class Pass {
 
   close(): Promise<void> {
     return this.#spool.close();
+  }
+
+  /** A file system that was taken away leaves a directory behind, and files that only seem to have vanished. */
+  async #checkRoot(before: FileFacts): Promise<void> {
+    const after = await this.#ports.disk.facts(this.#request.root, true).catch((cause: unknown) => cause);
+    if (after instanceof Error) throw this.#rootFault(after);
+    if ((after as FileFacts).identity === before.identity) return;
+    throw new Failure({
+      outcome: "failed",
+      operation: "walk the source",
+      subject: textOfBytes(this.#request.root),
+      reason: "it became another directory meanwhile",
+      hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
+    });
   }
 
   /** The walk throws only what concerns its root: the source was there when the run began. */
@@ -268,10 +284,10 @@ class Pass {
   /** An empty source is more likely a file system that is not mounted than a wish to empty the bucket. */
   #guard(deletions: number): void {
     const { target, allowEmptySource, root } = this.#request;
-    if (this.#record.tally.files > 0 || allowEmptySource) return;
+    if (this.#record.filesSeen > 0 || allowEmptySource) return;
     throw new Failure({
       outcome: "safety-stop",
-      operation: "empty the bucket for",
+      operation: "sync",
       subject: textOfBytes(root),
       reason: `the source has no file, but s3://${target.bucket}/${target.keyPrefix} has ${deletions} objects`,
       hint: "Nothing was deleted. Check that the source is mounted; --allow-empty-source deletes them.",

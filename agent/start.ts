@@ -1,4 +1,5 @@
 /** Starts a run on the real ports, once its source is seen to be there, and closes them after it. */
+import { realpath } from "node:fs/promises";
 import { hostname } from "node:os";
 import { AGENT_ENV } from "#shared/names.ts";
 import { checkSource } from "./check-source.ts";
@@ -9,17 +10,26 @@ import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
 import { run } from "./run.ts";
+import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
 
 export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
   // The run looks again, but by then the queue has been asked for.
   await checkSource(options, disk);
   const { bucket } = options.target;
+  const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
   const connections = connect(log);
   const shardEntries = process.env[AGENT_ENV.shardEntries];
   try {
-    const ports = await openPorts({ bucket, queueUrl: options.queueUrl, connections, signal });
+    const ports = await openPorts({
+      bucket,
+      queueUrl: options.queueUrl,
+      stateDirectory: state,
+      connections,
+      signal,
+    });
     return await run(options, ports, log, {
       host: hostname(),
+      directory: await realpath(options.sourceDir),
       agentVersion: PACKAGE_VERSION,
       shardEntries: shardEntries === undefined ? undefined : Number(shardEntries),
       check: () => throwIfInterrupted(signal),

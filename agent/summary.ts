@@ -2,6 +2,7 @@
 import { type Finding, type Report, reportKey } from "#shared/report.ts";
 import type { Target } from "#shared/target.ts";
 import type { Outcome } from "./exit-code.ts";
+import { incompleteStates } from "./outcome.ts";
 import { STATES, type State, type Tally } from "./tally.ts";
 
 /** How many findings, problems and repairs are shown by name. */
@@ -24,6 +25,7 @@ export interface Summary {
   readonly repair: Tally | undefined;
   readonly deletionsWithheld: number;
   readonly ignoreWarnings: boolean;
+  readonly verifyOnly: boolean;
 }
 
 /** Lines for the screen and the log; the faults first, so that the verdict stands last. */
@@ -48,19 +50,16 @@ export function summaryLines(summary: Summary): { faults: string[]; results: str
     results.push(...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`));
     if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log`);
   }
-  if (outcome === "mismatch" && report.extras === "mismatch" && summary.deletionsWithheld > 0)
-    results.push(
-      `${counted(summary.deletionsWithheld, "object")} stayed, for the source could not be read as a whole.`,
-    );
+  if (outcome === "mismatch") results.push(adviceLine(summary));
   results.push(`Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`);
   return { faults, results };
 }
 
-function verdictLine({ outcome, report, tally, repair, ignoreWarnings }: Summary, url: string): string {
+function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnly }: Summary, url: string): string {
   switch (outcome) {
     case "success":
       if (report.totals.matched === 0) return `Verdict: match. There is no file to find in ${url}.`;
-      return `Verdict: match. The validator found all ${report.totals.matched} files in ${url} as sent.`;
+      return `Verdict: match. The validator found ${allFiles(report.totals.matched)} in ${url} as ${verifyOnly ? "in the source" : "sent"}.`;
     case "incomplete":
       return `Verdict: match, but incomplete: ${counted(problemCount(repair ?? tally, ignoreWarnings), "entry", "entries")} of the source could not be synced.`;
     case "mismatch":
@@ -70,10 +69,21 @@ function verdictLine({ outcome, report, tally, repair, ignoreWarnings }: Summary
   }
 }
 
+/** What to do about a mismatch. */
+function adviceLine({ report, deletionsWithheld, verifyOnly }: Summary): string {
+  if (verifyOnly) return "Next: a run without --verifyOnly repairs it.";
+  if (deletionsWithheld > 0 && report.extras === "mismatch")
+    return `Next: ${counted(deletionsWithheld, "object")} stayed, for the source could not be read as a whole; make it readable.`;
+  return "Next: see who else writes there, then run again; one repair was tried.";
+}
+
+function allFiles(count: number): string {
+  return count === 1 ? "the one file" : `all ${count} files`;
+}
+
 /** As many as make a run incomplete. */
-function problemCount({ counts }: Tally, ignoreWarnings: boolean): number {
-  const { unstable, unreadable, unrepresentable, failed } = counts;
-  return unstable + unreadable + failed + (ignoreWarnings ? 0 : unrepresentable);
+function problemCount(tally: Tally, ignoreWarnings: boolean): number {
+  return incompleteStates(tally, ignoreWarnings).reduce((sum, state) => sum + tally.counts[state], 0);
 }
 
 function findingLines({ findings, totals, verdict, extras }: Report): string[] {
@@ -89,9 +99,8 @@ function findingLines({ findings, totals, verdict, extras }: Report): string[] {
 }
 
 function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {
-  const told = tally.problems.filter(
-    ({ state }) => state !== "vanished" && state !== "skipped" && !(ignoreWarnings && state === "unrepresentable"),
-  );
+  const states = incompleteStates(tally, ignoreWarnings);
+  const told = tally.problems.filter(({ state }) => states.includes(state));
   const lines = told.slice(0, MAX_SHOWN).map(({ name, reason }) => `Not synced: [${name}]: ${reason}.`);
   const others = problemCount(tally, ignoreWarnings) - lines.length;
   if (others > 0) lines.push(`and ${others} more, in the log.`);

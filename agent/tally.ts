@@ -5,7 +5,7 @@ export const STATES = {
   uploaded: "uploaded",
   unchanged: "unchanged",
   /** Verify-only: the bucket has something else, or nothing. */
-  different: "different",
+  different: "not as in the bucket",
   /** FIFO, socket, device; a link to a directory that it lies in. */
   skipped: "skipped by rule",
   vanished: "vanished meanwhile",
@@ -62,10 +62,5 @@ export class Tally {
   /** Entries of the source: the sum of all states. */
   get entries(): number {
     return Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Entries that are there and are files: whether the source has any. */
-  get files(): number {
-    return this.entries - this.counts.skipped - this.counts.vanished;
   }
 }

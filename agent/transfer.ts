@@ -44,16 +44,14 @@ export async function send(
   { disk, bucket, limit }: { disk: Disk; bucket: Bucket; limit: Limit },
 ): Promise<Transferred | Untransferred> {
   for (let attempt = 1; ; attempt++) {
-    const last = attempt === READ_ATTEMPTS;
     try {
-      const outcome = await withFile(location, disk, (file, before) =>
+      return await whileUnstable(location, disk, (file, before) =>
         before.sizeBytes <= SINGLE_PUT_BYTES
           ? sendWhole(file, before, key, bucket, limit)
           : sendParts(file, before, key, bucket, limit),
       );
-      if (outcome.state !== "unstable" || last) return outcome;
     } catch (error) {
-      if (!(error instanceof UploadLost) || last) throw error;
+      if (!(error instanceof UploadLost) || attempt === READ_ATTEMPTS) throw error;
     }
   }
 }
@@ -69,7 +67,7 @@ export async function hasContent(
 ): Promise<{ state: "compared"; same: boolean; etag: string } | Untransferred> {
   const inParts = etag.includes("-");
   const partSize = inParts ? partBytes(sizeBytes) : Number.POSITIVE_INFINITY;
-  return withFile(location, disk, (file, before) =>
+  return whileUnstable(location, disk, (file, before) =>
     limit.run(async () => {
       const ofParts = createHash("md5");
       let partCount = 0;
@@ -96,6 +94,18 @@ export async function hasContent(
       return { state: "compared", same: own === etag, etag: own };
     }),
   );
+}
+
+/** Opens the file again, a few times, as long as it changes while it is read. */
+async function whileUnstable<T extends { readonly state: string }>(
+  location: BytePath,
+  disk: Disk,
+  use: (file: OpenFile, before: FileFacts) => Promise<T | Untransferred>,
+): Promise<T | Untransferred> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await withFile(location, disk, use);
+    if (outcome.state !== "unstable" || attempt === READ_ATTEMPTS) return outcome;
+  }
 }
 
 async function withFile<T>(
@@ -145,7 +155,9 @@ function faultOf(cause: unknown): Untransferred {
   const code = codeOf(cause);
   // ENXIO: a socket, or a FIFO without a writer, that took the file's place.
   if (code === "ENXIO") return { state: "special" };
-  return { state: code === "ENOENT" || code === "ENOTDIR" ? "vanished" : "unreadable", cause };
+  // ESTALE: what a file server says of a file that is gone.
+  const gone = code === "ENOENT" || code === "ENOTDIR" || code === "ESTALE";
+  return { state: gone ? "vanished" : "unreadable", cause };
 }
 
 async function unchanged(file: OpenFile, before: FileFacts): Promise<boolean> {

@@ -14,6 +14,7 @@ export interface WalkedFile extends Entry {
   readonly location: BytePath;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
+  /** When the file, or a link or directory that it was reached by, was last changed or put in place. */
   readonly changedMs: number;
 }
 
@@ -44,6 +45,8 @@ interface Item {
   readonly kind: "directory" | "file" | "unknown";
   facts?: FileFacts;
   fault?: unknown;
+  /** When the link was made that leads here; undefined without a link. */
+  readonly linkedMs?: number;
 }
 
 interface Level {
@@ -51,6 +54,8 @@ interface Level {
   /** "" or ends in "/"; undefined below a name that cannot be part of a key. */
   readonly path: string | undefined;
   readonly identity: string;
+  /** When one of the links or directories on the way here was last put in place: nothing below counts as older. */
+  readonly placedMs: number;
   readonly items: Item[];
   next: number;
 }
@@ -80,7 +85,14 @@ export async function* walk({
   const prefixBytes = keyBytes(keyPrefix);
   const rootFacts = await disk.facts(root, true);
   const levels: Level[] = [
-    { location: root, path: "", identity: rootFacts.identity, items: await readDirectory(root, disk, notice), next: 0 },
+    {
+      location: root,
+      path: "",
+      identity: rootFacts.identity,
+      placedMs: movedMs(rootFacts),
+      items: await readDirectory(root, disk, notice),
+      next: 0,
+    },
   ];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     check();
@@ -109,7 +121,8 @@ export async function* walk({
     } else if (item.facts === undefined) {
       yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
     } else if (item.facts.kind === "file") {
-      const { sizeBytes, modifiedMs, changedMs } = item.facts;
+      const { sizeBytes, modifiedMs } = item.facts;
+      const changedMs = Math.max(item.facts.changedMs, level.placedMs, item.linkedMs ?? 0);
       yield { path, location, sizeBytes, modifiedMs, changedMs };
     } else if (item.facts.kind === "directory") {
       // It was a file when its directory was read, and so stands in the wrong place; what is below was not walked.
@@ -136,15 +149,25 @@ async function enter(
   notice: (notice: WalkNotice) => void,
 ): Promise<WalkedUnknown | WalkNotice | undefined> {
   try {
-    const { identity } = item.facts ?? (await disk.facts(location, true));
+    const facts = item.facts ?? (await disk.facts(location, true));
+    const { identity } = facts;
     if (levels.some((level) => level.identity === identity)) return { location, what: "link-loop" };
-    levels.push({ location, path, identity, items: await readDirectory(location, disk, notice), next: 0 });
+    const placedMs = Math.max(levels.at(-1)?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
+    levels.push({ location, path, identity, placedMs, items: await readDirectory(location, disk, notice), next: 0 });
     return undefined;
   } catch (cause) {
     if (path === undefined) return { location, what: "name-not-utf8" };
     const reason = codeOf(cause) === "ENOENT" ? "vanished" : "unreadable-directory";
     return { path, unknown: true, location, cause, reason };
   }
+}
+
+/**
+ * When a directory was moved to where it is, as far as one can tell: that changes its inode and not its content. What
+ * was changed in it since hides it; a change of its mode looks the same, and only costs a comparison of what is in it.
+ */
+function movedMs({ changedMs, modifiedMs }: FileFacts): number {
+  return changedMs > modifiedMs ? changedMs : 0;
 }
 
 async function readDirectory(location: BytePath, disk: Disk, notice: (notice: WalkNotice) => void): Promise<Item[]> {
@@ -159,16 +182,19 @@ async function readDirectory(location: BytePath, disk: Disk, notice: (notice: Wa
   // What a link leads to decides where it sorts, so it must be known before.
   for (const name of links) {
     try {
+      const { changedMs: linkedMs } = await disk.facts(join(location, name), false);
       const facts = await disk.facts(join(location, name), true);
-      if (facts.kind === "directory") items.push({ sortName: `${name}/`, name, kind: "directory", facts });
-      else items.push({ sortName: name, name, kind: "file", facts });
+      if (facts.kind === "directory") items.push({ sortName: `${name}/`, name, kind: "directory", facts, linkedMs });
+      else items.push({ sortName: name, name, kind: "file", facts, linkedMs });
     } catch (fault) {
       // It may have led to a file or to a directory: neither that object nor those below it are known.
       items.push({ sortName: name, name, kind: "unknown", fault });
       items.push({ sortName: `${name}/`, name, kind: "unknown", fault });
     }
   }
-  return items.sort((left, right) => (left.sortName < right.sortName ? -1 : 1));
+  items.sort((left, right) => (left.sortName < right.sortName ? -1 : 1));
+  // A directory that changes while it is read may show a name twice.
+  return items.filter((item, index) => item.sortName !== items[index - 1]?.sortName);
 }
 
 async function addFacts(level: Level, from: number, disk: Disk): Promise<void> {

@@ -3,7 +3,8 @@
  * started. It knows nothing of what is deployed into it.
  */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:https";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
@@ -15,6 +16,9 @@ import { findProcess, groupMembers } from "./processes.ts";
 
 const HOST = "127.0.0.1";
 const APPLICATION = join(import.meta.dirname, "engine_application.py");
+const LOWEST_PORT = 20_000;
+const HIGHEST_PORT = 30_000;
+const PORT_ATTEMPTS = 50;
 const POLL_DELAY_MS = 100;
 /** A cold start on a busy machine takes a few seconds. */
 const START_LIMIT_MS = 60_000;
@@ -52,7 +56,7 @@ export async function startEngineProcess(folder: string, python: string): Promis
 
   // Functions of an engine that crashed would go on running beside the new one.
   await stopEngineProcess(folder);
-  const port = await choosePort(readNumber(files.port));
+  const port = await choosePort(folder, files);
   const pid = spawnEngine({ folder, files, python, certificate, port });
   writeFileSync(files.port, String(port));
   writeFileSync(files.pid, String(pid));
@@ -174,19 +178,31 @@ function answers(endpoint: string, authority: string): Promise<boolean> {
   return promise;
 }
 
-/** The port of last time, so that what clients have loaded stays right; another one only if that is taken. */
-async function choosePort(preferred: number | undefined): Promise<number> {
-  return (preferred === undefined ? undefined : await tryPort(preferred)) ?? (await tryPort(0)) ?? 0;
+/**
+ * The port of last time: clients have loaded it, and the engine's state has queue URLs with it. Else any that is free,
+ * below the range that systems give to whoever asks for none, so that it is still free after the next start.
+ */
+async function choosePort(folder: string, { port, state }: EngineFiles): Promise<number> {
+  const known = readNumber(port);
+  if (existsSync(state) && readdirSync(state).length > 0) {
+    if (known !== undefined && (await isFree(known))) return known;
+    throw new LocalError(
+      `${known === undefined ? `${port} holds no port` : `Port ${known} is taken by another process`}, and the engine's stack was made for its own.\n` +
+        `Free the port, or delete ${folder} to start with an empty engine.`,
+    );
+  }
+  for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
+    const candidate = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    if (await isFree(candidate)) return candidate;
+  }
+  throw new LocalError(`No port between ${LOWEST_PORT} and ${HIGHEST_PORT} is free on ${HOST}.`);
 }
 
-function tryPort(port: number): Promise<number | undefined> {
-  const { promise, resolve } = Promise.withResolvers<number | undefined>();
+function isFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
   const server = createServer();
-  server.once("error", () => resolve(undefined));
-  server.listen(port, HOST, () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" ? address?.port : undefined));
-  });
+  server.once("error", () => resolve(false));
+  server.listen(port, HOST, () => server.close(() => resolve(true)));
   return promise;
 }
 

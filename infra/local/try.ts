@@ -3,7 +3,7 @@
  * policy and nothing else. The agent says what came of it; this only adds its exit code, and exits alike.
  */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { type Engine, startEngine } from "./engine.ts";
 import { cleanEnvironment } from "./environment.ts";
@@ -15,11 +15,12 @@ const DEFAULT_SOURCE = resolve(ROOT, "docs");
 const USAGE = "Usage: npm run try -- [DIR]";
 
 async function tryOut([given, ...surplus]: readonly string[]): Promise<number> {
-  if (surplus.length > 0) throw new LocalError(USAGE);
+  if (surplus.length > 0 || given?.startsWith("-")) throw new LocalError(USAGE);
   // npm starts scripts in the checkout, wherever they were called.
   const source = given === undefined ? DEFAULT_SOURCE : resolve(process.env.INIT_CWD ?? process.cwd(), given);
   // Said before the engine is started for nothing; all else is the agent's to judge.
-  if (!existsSync(source)) throw new LocalError(`There is no directory ${source}.\n${USAGE}`);
+  if (!statSync(source, { throwIfNoEntry: false })?.isDirectory())
+    throw new LocalError(`There is no directory ${source}.\n${USAGE}`);
 
   const engine = await startEngine({ folder: LOCAL_FOLDER, bucket: LOCAL_BUCKET, say: console.log });
   const url = engine.environment.CBACK_BUCKET_URL;
@@ -35,10 +36,9 @@ Stop it, keeping the bucket:  npm run local -- down`);
 
 function runAgent(engine: Engine, parameters: string[]): Promise<number> {
   const environment = cleanEnvironment({ ...engine.environment, PATH: `${NODE_FOLDER}:${process.env.PATH}` });
-  const child = spawn(process.execPath, [AGENT, ...parameters], { stdio: "inherit", env: environment });
-  // A terminal interrupts both of us; the agent is the one that knows how to end a run.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  // In a group of its own, so that it gets each signal once, from here: a second one would cut its cleaning up short.
+  const child = spawn(process.execPath, [AGENT, ...parameters], { stdio: "inherit", env: environment, detached: true });
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => child.kill(name));
   const { promise, resolve: done, reject } = Promise.withResolvers<number>();
   child.on("error", reject);
   child.on("close", (code) => done(code ?? 1));

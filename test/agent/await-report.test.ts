@@ -77,7 +77,7 @@ suite("The report", () => {
       failure.message,
       `Cannot read the report [s3://data/.cback/reports/p/${RUN}.json]: InternalError for a test — InternalError 500.`,
     );
-    assert.match(failure.hint, /^The queue holds 1 waiting messages\. What was uploaded is in the bucket/);
+    assert.match(failure.hint, /^What was uploaded is in the bucket.*\n {2}The queue holds 1 waiting messages\.\n/);
   });
 
   test("fault 65: when it does not come, the time that was waited is told, and not overdrawn", async (t) => {

@@ -107,7 +107,7 @@ export async function startFakeS3(
 export function connectTo(
   endpoint: string,
   limits: Partial<ConnectionLimits>,
-  log: Parameters<typeof connect>[0] = { request: () => {} },
+  log: Parameters<typeof connect>[0] = { request: () => {}, warn: () => {} },
 ): Connections {
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: endpoint,

@@ -106,7 +106,13 @@ suite("The queue", () => {
     s3.answer(SENT);
     const { connections, interrupt, endpoint } = s3;
     const queueUrl = `${endpoint}/111122223333/mine`;
-    const ports = await openPorts({ bucket: "data", queueUrl, connections, signal: interrupt.signal });
+    const ports = await openPorts({
+      bucket: "data",
+      queueUrl,
+      connections,
+      signal: interrupt.signal,
+      stateDirectory: undefined,
+    });
     await ports.queue.send("{}");
     assert.deepEqual(s3.asked.map(actionOf), ["SendMessage"]);
     assert.equal(JSON.parse(s3.asked[0]?.body ?? "").QueueUrl, queueUrl);
@@ -201,7 +207,7 @@ suite("The connections", () => {
     const connections = connectTo(
       s3.endpoint,
       { attempts: 3, longestDelayMs: 10 },
-      { request: (line) => told.push(line) },
+      { request: (line) => told.push(line), warn: () => {} },
     );
     t.after(() => connections.close());
     s3.answer(jsonError(503, "ServiceUnavailable"), json({ QueueUrl: "u" }), NO_QUEUE);
@@ -214,7 +220,13 @@ suite("The connections", () => {
 
   test("the clock's sleep ends at once when the run is interrupted", async (t) => {
     const { connections, interrupt } = await startFakeS3(t);
-    const { clock } = await openPorts({ bucket: "data", queueUrl: "q", connections, signal: interrupt.signal });
+    const { clock } = await openPorts({
+      bucket: "data",
+      queueUrl: "q",
+      connections,
+      signal: interrupt.signal,
+      stateDirectory: undefined,
+    });
     const started = clock.monotonicMs();
     setTimeout(() => interrupt.abort(), 10);
     await clock.sleep(60_000);

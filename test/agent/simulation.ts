@@ -128,6 +128,7 @@ export class Simulation {
     try {
       outcome = await run(request.options, this.#ports(), log, {
         host: "host",
+        directory: this.folder,
         agentVersion: "0.0.0",
         shardEntries: this.shardEntries,
         check: () => {

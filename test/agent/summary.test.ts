@@ -27,6 +27,7 @@ function lines(changes: Partial<Summary>): { faults: string[]; results: string[]
     repair: undefined,
     deletionsWithheld: 0,
     ignoreWarnings: false,
+    verifyOnly: false,
     ...changes,
   });
 }
@@ -98,6 +99,7 @@ suite("The summary", () => {
       "Verdict: MISMATCH. s3://example-backup/laptop/ does not hold what the source holds.",
       "Source: 0 entries (0 bytes): 0 uploaded, 0 unchanged.",
       "Bucket: 0 matched (0 bytes), 1 missing, 2 different, 1 unexpected, 0 deleted.",
+      "Next: see who else writes there, then run again; one repair was tried.",
       REPORT_LINE,
     ]);
   });
@@ -151,7 +153,7 @@ suite("The summary", () => {
     const totals = { ...NO_TOTALS, unexpected: 2 };
     const report = reportOf({ verdict: "mismatch", totals });
     const { results } = lines({ outcome: "mismatch", report, deletionsWithheld: 2 });
-    assert.equal(results[3], "2 objects stayed, for the source could not be read as a whole.");
+    assert.equal(results[3], "Next: 2 objects stayed, for the source could not be read as a whole; make it readable.");
   });
 });
 

@@ -24,13 +24,4 @@ suite("A tally", () => {
     for (let index = 0; index < 1_500; index++) tally.repaired({ kind: "missing", path: `${index}` });
     assert.deepEqual([tally.repairCount, tally.repairs.length], [1_500, 1_000]);
   });
-
-  test("fault 24: what was skipped or has vanished does not make a source", () => {
-    const tally = new Tally();
-    tally.count("skipped");
-    tally.count("vanished");
-    assert.equal(tally.files, 0);
-    tally.count("unchanged");
-    assert.equal(tally.files, 1);
-  });
 });

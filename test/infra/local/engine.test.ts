@@ -72,14 +72,17 @@ test("an engine's life", async (life) => {
     engine = again;
   });
 
-  await life.test("where somebody took its port it moves to another, and its settings with it", async (moving) => {
+  await life.test("where somebody took its port it says so, for its stack works on no other", async () => {
     await stopEngine(folder);
     const squatter = await listenOn(engine.port);
-    moving.after(() => squatter.close());
+    await assert.rejects(
+      up(),
+      new RegExp(`Port ${engine.port} is taken by another process, .*\\nFree the port, or delete `),
+    );
+    await new Promise((resolve) => squatter.close(resolve));
 
     const again = await up();
-    assert.notEqual(again.port, engine.port);
-    assert.equal(findEngine(folder)?.environment.AWS_ENDPOINT_URL, again.endpoint);
+    assert.equal(again.endpoint, engine.endpoint);
     assert.deepEqual(await listKeys(again), ["kept", "late"]);
   });
 
