@@ -25,7 +25,7 @@ export async function findQueue(client: SQSClient, bucket: string, signal: Abort
         operation: failure.operation,
         subject: failure.subject,
         reason: failure.reason,
-        hint: `Check the bucket's name and AWS_REGION. If both are right: \`npx cdk deploy -c bucket=${bucket}\` makes the queue, and these credentials need that stack's host policy.`,
+        hint: `Check the bucket's name and AWS_REGION. If both are right: Allow sqs:GetQueueUrl on the queue for these credentials, as the host policy of the bucket's stack does (\`npx cdk deploy -c bucket=${bucket}\` makes both).`,
         cause: error,
       });
     }

@@ -126,10 +126,16 @@ export class PassRecord {
     if (foreign) this.#repaired("unexpected", path);
   }
 
-  /** Whether somebody else put an object there that the source does not hold. */
-  isForeign(object: ObjectEntry): boolean {
+  /**
+   * Whether somebody else put an object there that the source does not hold. Undefined when that cannot be told from
+   * its time: S3 shows whole seconds, and in this one the last run may have sent it.
+   */
+  isForeign(object: ObjectEntry): boolean | undefined {
+    const { driftSinceMs, repairs } = this.#request;
     // The pass before this one has just deleted what the source does not hold.
-    return this.#request.repairs !== null || this.#isDrift(object);
+    if (repairs !== null) return true;
+    if (!this.#isDrift(object)) return false;
+    return driftSinceMs !== undefined && object.modifiedMs > driftSinceMs ? true : undefined;
   }
 
   /** Whether an object was written after the last proven run of this source. S3 shows whole seconds. */

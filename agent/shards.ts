@@ -21,7 +21,7 @@ import { type Deletion, type HeldShard, Spool } from "./spool.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
 import { hasContent, send } from "./transfer.ts";
-import { type WalkEntry, walk } from "./walk.ts";
+import { bytePathOf, join, type WalkEntry, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 3;
 /** How many files are open at once: more than requests, so that the next one is read while others travel. */
@@ -200,7 +200,7 @@ class Pass {
             if (mode === "sync")
               await held.add({
                 key: target.keyPrefix + action.object.path,
-                foreign: this.#record.isForeign(action.object),
+                foreign: await this.#isForeign(action.object),
               });
             break;
           default: {
@@ -216,6 +216,20 @@ class Pass {
       await Promise.allSettled(entries);
     }
     return Promise.all(entries);
+  }
+
+  /** Only for telling it: a directory that has not changed since the last proof has not lost a file since. */
+  async #isForeign(object: ObjectEntry): Promise<boolean> {
+    const { root, driftSinceMs = 0 } = this.#request;
+    const known = this.#record.isForeign(object);
+    if (known !== undefined) return known;
+    const directories = object.path.split("/").slice(0, -1);
+    // No walk yields such a path.
+    if (directories.some((name) => name === "" || name === "." || name === "..")) return true;
+    const facts = await this.#ports.disk
+      .facts(join(root, bytePathOf(directories.join("/"))), true)
+      .catch(() => undefined);
+    return facts !== undefined && facts.modifiedMs < driftSinceMs;
   }
 
   #message(range: ShardRange, entries: readonly ManifestEntry[]): string {

@@ -118,7 +118,7 @@ describe("a run that cannot begin", { concurrency: 4 }, () => {
       title: "fault 16: the bucket's name is wrong, which the host may not know",
       ...{
         detailed: 12,
-        what: /access denied \(sqs:GetQueueUrl\)\.\n.* the queue of bucket another, if that is its right name/,
+        what: /access denied \(sqs:GetQueueUrl\)\.\nCheck the bucket's name and AWS_REGION\./,
       },
       url: "s3://another/x",
     },
