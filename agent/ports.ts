@@ -102,7 +102,7 @@ export interface Proof {
 }
 
 /** What a proof is about. */
-export interface ProofSubject {
+interface ProofSubject {
   readonly bucket: string;
   readonly prefix: string;
   /** The source's absolute path. */

@@ -130,7 +130,7 @@ export type Totals = Static<typeof TotalsSchema>;
 export type Part = Static<typeof PartSchema>;
 export type Report = Static<typeof ReportSchema>;
 export type Verdict = Report["verdict"];
-export type RunNote = Static<typeof RunNoteSchema>;
+type RunNote = Static<typeof RunNoteSchema>;
 export type Status = Static<typeof StatusSchema>;
 
 /** How many findings a part or a report holds itself. */
