@@ -1,23 +1,25 @@
 /**
- * Builds the package: the agent as one file beside its entry, the validator as one file for its function. Everything
- * that they import at run time is inside, so a host needs only Node.js.
+ * Builds the package: the agent as one file beside its entry, the functions as the files that Lambda runs, and the
+ * construct for other CDK apps with its types. Everything that agent and functions import at run time is inside, so a
+ * host needs only Node.js; the construct needs the CDK of the app that uses it.
  */
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuildOptions, build as bundle } from "esbuild";
+import { bundleHandlers, REQUIRE_BANNER } from "./bundle-handlers.ts";
 
 const ROOT = import.meta.dirname;
 const ENTRY = "cback-amazons3-sync.cjs";
 const EXECUTABLE = 0o755;
+const PUBLIC_TYPES = ["backup-validator.d.ts", "hosts.d.ts", "prop-error.d.ts"];
 
 const SHARED: BuildOptions = {
   absWorkingDir: ROOT,
   bundle: true,
   platform: "node",
-  target: "node24",
   format: "esm",
-  // Some of the bundled packages are CommonJS and ask for Node's own modules by `require`.
-  banner: { js: `import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);` },
   sourcemap: "linked",
   legalComments: "linked",
   logLevel: "warning",
@@ -26,9 +28,24 @@ const SHARED: BuildOptions = {
 /** Builds into the directory, which is emptied first. */
 export async function build(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
-  await bundle({ ...SHARED, entryPoints: ["agent/main.ts"], outfile: join(directory, "agent/main.js") });
-  await bundle({ ...SHARED, entryPoints: ["lambda/handler.ts"], outfile: join(directory, "lambda/handler.mjs") });
+  await bundle({
+    ...SHARED,
+    target: "node24",
+    banner: { js: REQUIRE_BANNER },
+    entryPoints: ["agent/main.ts"],
+    outfile: join(directory, "agent/main.js"),
+  });
   await copyEntry(join(directory, "agent"));
+  bundleHandlers(join(directory, "lambda"));
+  await bundle({
+    ...SHARED,
+    // Other people's apps may run on an older Node.js than hosts do.
+    target: "node20",
+    external: ["aws-cdk-lib", "constructs"],
+    entryPoints: ["infra/backup-validator.ts"],
+    outfile: join(directory, "infra/backup-validator.js"),
+  });
+  await declareTypes(join(directory, "infra"));
 }
 
 async function copyEntry(directory: string): Promise<void> {
@@ -38,6 +55,20 @@ async function copyEntry(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, ENTRY), built);
   await chmod(join(directory, ENTRY), EXECUTABLE);
+}
+
+/** The types that the construct's users see, which refer to nothing else of this package. */
+async function declareTypes(directory: string): Promise<void> {
+  const all = await mkdtemp(join(tmpdir(), "cback-types-"));
+  try {
+    const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
+    const parameters = ["--project", "tsconfig.types.json", "--outDir", all];
+    execFileSync(process.execPath, [compiler, ...parameters], { cwd: ROOT, stdio: "inherit" });
+    await mkdir(directory, { recursive: true });
+    for (const name of PUBLIC_TYPES) await copyFile(join(all, "infra", name), join(directory, name));
+  } finally {
+    await rm(all, { recursive: true, force: true });
+  }
 }
 
 if (import.meta.main) await build(join(ROOT, "dist"));

@@ -101,6 +101,21 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
       });
   }
 
+  /**
+   * Whether there is certainly no object of a key. S3 answers a read of one with 404 only to those who may list the
+   * whole bucket; a host with a prefix of its own is denied, and may list what it may read.
+   */
+  async function isAbsent(key: string, abortSignal: AbortSignal): Promise<boolean> {
+    const command = new ListObjectsV2Command({ Bucket, Prefix: key, MaxKeys: 1, EncodingType: "url" });
+    try {
+      const page = readPage(await client.send(command, { abortSignal }));
+      return page.objects[0]?.key !== key;
+    } catch (error) {
+      if (isDenied(error)) return false;
+      throw explain(error, about("list", "s3:ListBucket"));
+    }
+  }
+
   return {
     async fetchPage({ keyPrefix, startAfter, token }) {
       const command = new ListObjectsV2Command({
@@ -212,6 +227,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
           if (answered && attempt < READ_ATTEMPTS) continue;
           if (nameOf(error) === "NoSuchKey" || (statusOf(error) === 404 && nameOf(error) !== "NoSuchBucket"))
             return undefined;
+          if (isDenied(error) && (await isAbsent(key, abortSignal))) return undefined;
           throw explain(error, request);
         }
       }
@@ -226,6 +242,10 @@ function interrupted(request: Request): Failure {
 /** Whether a multipart upload, or a part of it, is gone: a lifecycle rule or somebody else has ended it. */
 function isUploadLost(error: unknown): boolean {
   return nameOf(error) === "NoSuchUpload" || nameOf(error) === "InvalidPart";
+}
+
+function isDenied(error: unknown): boolean {
+  return nameOf(error) === "AccessDenied";
 }
 
 /** A signal that comes some time after another. */

@@ -7,6 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type { Target } from "#shared/target.ts";
 import { isMissingBucket } from "./aws-errors.ts";
 import { openBucket } from "./bucket.ts";
 import { diagnose } from "./diagnose.ts";
@@ -134,7 +135,7 @@ function systemClock(signal: AbortSignal): Clock {
 }
 
 export interface PortsRequest {
-  readonly bucket: string;
+  readonly target: Target;
   readonly queueUrl: string | undefined;
   readonly stateDirectory: string | undefined;
   readonly connections: Connections;
@@ -143,15 +144,15 @@ export interface PortsRequest {
 
 /** @throws {Failure} when the bucket has no queue */
 export async function openPorts({
-  bucket,
+  target,
   queueUrl,
   stateDirectory,
   connections,
   signal,
 }: PortsRequest): Promise<Ports> {
   const { s3, sqs, lambda } = connections;
-  const openedBucket = openBucket(s3, bucket, signal);
-  const url = queueUrl ?? (await findQueueOf(bucket, openedBucket, sqs, signal));
+  const openedBucket = openBucket(s3, target.bucket, signal);
+  const url = queueUrl ?? (await findQueueOf(target, openedBucket, sqs, signal));
   return {
     disk,
     bucket: openedBucket,
@@ -164,13 +165,13 @@ export async function openPorts({
 }
 
 /** Where there is no queue, there may be no bucket of that name either, and that is then what is wrong. */
-async function findQueueOf(bucket: string, opened: Bucket, sqs: SQSClient, signal: AbortSignal): Promise<string> {
+async function findQueueOf(target: Target, opened: Bucket, sqs: SQSClient, signal: AbortSignal): Promise<string> {
   try {
-    return await findQueue(sqs, bucket, signal);
+    return await findQueue(sqs, target.bucket, signal);
   } catch (failure) {
     const answered = failure instanceof Failure && failure.outcome !== "failed" && failure.outcome !== "interrupted";
     if (!answered) throw failure;
-    const listed = opened.fetchPage({ keyPrefix: "", startAfter: undefined, token: undefined });
+    const listed = opened.fetchPage({ keyPrefix: target.keyPrefix, startAfter: undefined, token: undefined });
     const error = await listed.then(
       () => undefined,
       (error: unknown) => error,

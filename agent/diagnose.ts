@@ -2,13 +2,9 @@
  * What queue, dead letters and event source mapping show, for a run whose report does not come and for --diagnostics.
  * Never throws: what cannot be learned is said.
  */
-import {
-  GetFunctionConfigurationCommand,
-  type LambdaClient,
-  ListEventSourceMappingsCommand,
-} from "@aws-sdk/client-lambda";
+import { type LambdaClient, ListEventSourceMappingsCommand, ListTagsCommand } from "@aws-sdk/client-lambda";
 import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { VALIDATOR_ENV } from "#shared/names.ts";
+import { VALIDATOR_TAG } from "#shared/names.ts";
 import { messageOf, nameOf } from "./aws-errors.ts";
 
 /** How long one question may take: nobody waits long for an explanation. */
@@ -76,14 +72,13 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
           State === "Disabled" ? " Enable it: until then nobody reads the queue." : ""
         }`,
       );
-      const validator = await ask("The validator", (abortSignal) =>
-        lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FunctionArn }), { abortSignal }),
+      const tagged = await ask("The validator's version", (abortSignal) =>
+        lambda.send(new ListTagsCommand({ Resource: FunctionArn }), { abortSignal }),
       );
-      const variables = validator?.Environment?.Variables ?? {};
-      validatorVersion = variables[VALIDATOR_ENV.packageVersion];
-      if (validator !== undefined)
+      validatorVersion = tagged?.Tags?.[VALIDATOR_TAG.packageVersion];
+      if (tagged !== undefined)
         lines.push(
-          `The validator is ${validator.FunctionName ?? "?"}, version ${validatorVersion ?? "?"}, contract ${variables[VALIDATOR_ENV.contractVersion] ?? "?"}, ${validator.State ?? "?"}.`,
+          `The validator is ${FunctionArn.split(":").at(-1)}, version ${validatorVersion ?? "?"}, contract ${tagged.Tags?.[VALIDATOR_TAG.contractVersion] ?? "?"}.`,
         );
     }
   }

@@ -15,13 +15,12 @@ import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
 export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
   // The run looks again, but by then the queue has been asked for.
   await checkSource(options, disk);
-  const { bucket } = options.target;
   const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
   const connections = connect(log);
   const shardEntries = process.env[AGENT_ENV.shardEntries];
   try {
     const ports = await openPorts({
-      bucket,
+      target: options.target,
       queueUrl: options.queueUrl,
       stateDirectory: state,
       connections,

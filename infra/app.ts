@@ -1,17 +1,49 @@
-/**
- * The CDK app: one stack for the bucket named on the command line. It knows the context key and nothing else.
- */
-import { App } from "aws-cdk-lib";
+/** The CDK app behind `cdk deploy`: one stack for each bucket named by context, held to the rules of two nag packs. */
+import { App, Duration, type Environment, Validations } from "aws-cdk-lib";
+import { AwsSolutionsChecks, ServerlessChecks } from "cdk-nag";
 import { stackName } from "#shared/names.ts";
+import { ContextError, readContext, type Settings } from "./context.ts";
+import { PropError } from "./prop-error.ts";
 import { SyncStack } from "./stack.ts";
 
 const app = new App();
-const bucketName: unknown = app.node.tryGetContext("bucket");
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 
-if (typeof bucketName === "string" && bucketName !== "") {
-  new SyncStack(app, stackName(bucketName), { bucketName });
-} else {
+try {
+  for (const settings of readContext(app.node.getAllContext())) addStack(settings);
+} catch (error) {
+  if (!(error instanceof ContextError || error instanceof PropError)) throw error;
   // Thrown, it would drown in a stack trace.
-  console.error("Name the bucket: add -c bucket=NAME, as in npx cdk deploy -c bucket=my-backups");
+  console.error(error.message);
   process.exitCode = 1;
+}
+
+function addStack({ bucketName, existing, ...settings }: Settings): void {
+  const days = (count: number | undefined) => (count === undefined ? undefined : Duration.days(count));
+  const given = {
+    hosts: settings.hosts,
+    alarmEmail: settings.alarmEmail,
+    encryptionKeyArn: settings.encryptionKey,
+    reportRetention: days(settings.reportRetention),
+    oldVersionRetention: days(settings.oldVersionRetention),
+  };
+  try {
+    new SyncStack(app, stackName(bucketName), { bucketName, existing, env: environment(), ...onlyGiven(given) });
+  } catch (error) {
+    if (!(error instanceof PropError)) throw error;
+    const key = error.property === "bucketName" ? (existing ? "existingBucket" : "bucket") : error.property;
+    throw new ContextError(`-c ${key}: ${error.reason}`);
+  }
+}
+
+/** As the CDK finds it in the standard AWS settings; with the region known, a key's can be held against it. */
+function environment(): Environment {
+  return onlyGiven({ account: process.env.CDK_DEFAULT_ACCOUNT, region: process.env.CDK_DEFAULT_REGION });
+}
+
+/** Leaves out what is undefined: a default is meant there. */
+function onlyGiven<Given extends object>(given: Given): { [Name in keyof Given]?: Exclude<Given[Name], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof onlyGiven<Given>
+  >;
 }

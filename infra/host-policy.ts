@@ -1,38 +1,51 @@
 /**
- * What a host may do, as a managed policy to attach to its user or role: write and list the bucket, send manifests,
- * read the validator's findings and its health. It may not read data back, nor write what the validator writes.
+ * What a host may do, as a managed policy to attach to its user or role: write and list what is its own, send
+ * manifests, read what the validator found there. It may not read data back, nor write what the validator writes.
+ *
+ * Own is the whole bucket, or one prefix. For a prefix, whether an object exists is asked by listing it: S3 answers a
+ * read of what is not there with 404 only to those who may list the whole bucket.
  */
 import { Effect, ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
-import type { Bucket } from "aws-cdk-lib/aws-s3";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 import { REPORTS_PREFIX, RESERVED_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
+import { statusKey } from "#shared/report.ts";
+import { acknowledgePatterns } from "./acknowledge.ts";
+import { type BucketKey, useKeyStatement } from "./bucket-key.ts";
 import { OBJECT_WRITES } from "./reserved-prefix.ts";
 import type { Validator } from "./validator.ts";
 
 export interface HostPolicyProps {
-  readonly bucket: Bucket;
+  readonly bucket: IBucket;
+  readonly bucketKey: BucketKey | undefined;
   readonly validator: Validator;
+  /** "" for the whole bucket, otherwise it ends in "/". */
+  readonly keyPrefix: string;
+  readonly description: string;
 }
 
 export class HostPolicy extends Construct {
-  readonly managedPolicyArn: string;
+  readonly policy: ManagedPolicy;
 
-  constructor(scope: Construct, id: string, { bucket, validator }: HostPolicyProps) {
+  constructor(scope: Construct, id: string, props: HostPolicyProps) {
     super(scope, id);
-    const { queue, deadLetterQueue, handler } = validator;
+    const { bucket, bucketKey, keyPrefix, description } = props;
+    const { queue, deadLetterQueue, handler } = props.validator;
+    const found = whatIsFound(keyPrefix);
 
-    const policy = new ManagedPolicy(this, "Policy", {
-      description: "Sync a host to the bucket and read what the validator found",
+    this.policy = new ManagedPolicy(this, "Policy", {
+      description,
       statements: [
         new PolicyStatement({
           sid: "ListTheBucket",
-          actions: ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"],
+          actions: ["s3:ListBucket"],
           resources: [bucket.bucketArn],
+          ...(keyPrefix === "" ? {} : { conditions: { StringLike: { "s3:prefix": [`${keyPrefix}*`, ...found] } } }),
         }),
         new PolicyStatement({
           sid: "WriteData",
-          actions: ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-          resources: [bucket.arnForObjects("*")],
+          actions: ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+          resources: [bucket.arnForObjects(`${keyPrefix}*`)],
         }),
         // The bucket's policy denies it too; this one still holds where the bucket's was changed.
         new PolicyStatement({
@@ -44,7 +57,7 @@ export class HostPolicy extends Construct {
         new PolicyStatement({
           sid: "ReadFindings",
           actions: ["s3:GetObject"],
-          resources: [REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX].map((prefix) => bucket.arnForObjects(`${prefix}*`)),
+          resources: found.map((pattern) => bucket.arnForObjects(pattern)),
         }),
         new PolicyStatement({
           sid: "SendManifests",
@@ -56,19 +69,33 @@ export class HostPolicy extends Construct {
           actions: ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"],
           resources: [queue.queueArn, deadLetterQueue.queueArn],
         }),
+        // Its version, which the stack writes there; not its code or environment.
         new PolicyStatement({
-          sid: "SeeTheValidator",
-          actions: ["lambda:GetFunctionConfiguration"],
+          sid: "SeeTheValidatorsTags",
+          actions: ["lambda:ListTags"],
           resources: [handler.functionArn],
         }),
-        // Lambda takes no resource for the list, and the id of a mapping is not known before it is made.
+        // Lambda takes no resource for the list.
         new PolicyStatement({
           sid: "SeeWhetherTheValidatorListens",
-          actions: ["lambda:ListEventSourceMappings", "lambda:GetEventSourceMapping"],
+          actions: ["lambda:ListEventSourceMappings"],
           resources: ["*"],
         }),
+        ...(bucketKey === undefined ? [] : [useKeyStatement(bucketKey)]),
       ],
     });
-    this.managedPolicyArn = policy.managedPolicyArn;
+    acknowledgePatterns(
+      this.policy,
+      [`${keyPrefix}*`, ...found].map((pattern) => bucket.arnForObjects(pattern)),
+      "Objects are named by prefix: which files a host has is not known here.",
+    );
+    acknowledgePatterns(this.policy, ["*"], "ListEventSourceMappings takes no resource.");
   }
+}
+
+/** Patterns of the keys that hold what the validator found below a key prefix. */
+function whatIsFound(keyPrefix: string): string[] {
+  const status = keyPrefix === "" ? `${STATUS_PREFIX}*` : statusKey(keyPrefix);
+  const below = keyPrefix === "" ? [] : [`${STATUS_PREFIX}/${keyPrefix}*`];
+  return [`${REPORTS_PREFIX}${keyPrefix}*`, `${RUNS_PREFIX}${keyPrefix}*`, status, ...below];
 }

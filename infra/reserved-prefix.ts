@@ -4,7 +4,7 @@
  */
 import { Stack } from "aws-cdk-lib";
 import { AnyPrincipal, Effect, type IRole, PolicyStatement } from "aws-cdk-lib/aws-iam";
-import type { Bucket } from "aws-cdk-lib/aws-s3";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { RESERVED_PREFIX } from "#shared/names.ts";
 
 /**
@@ -23,23 +23,23 @@ export const OBJECT_WRITES = [
 ];
 
 interface ReservedPrefix {
-  readonly bucket: Bucket;
+  readonly bucket: IBucket;
   /** The only one who may write there. */
   readonly writer: IRole;
 }
 
-export function guardReservedPrefix({ bucket, writer }: ReservedPrefix): void {
-  bucket.addToResourcePolicy(
-    new PolicyStatement({
-      sid: "OnlyTheValidatorWritesReports",
-      effect: Effect.DENY,
-      principals: [new AnyPrincipal()],
-      actions: OBJECT_WRITES,
-      resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
-      // Not `NotPrincipal`, which would have to name every session of the role.
-      conditions: { ArnNotLike: { "aws:PrincipalArn": [writer.roleArn, sessionsOf(writer)] } },
-    }),
-  );
+/** Returns the statement for the owner to add, where the bucket's policy is not this app's to change. */
+export function guardReservedPrefix({ bucket, writer }: ReservedPrefix): PolicyStatement | undefined {
+  const statement = new PolicyStatement({
+    sid: "OnlyTheValidatorWritesReports",
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: OBJECT_WRITES,
+    resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
+    // Not `NotPrincipal`, which would have to name every session of the role.
+    conditions: { ArnNotLike: { "aws:PrincipalArn": [writer.roleArn, sessionsOf(writer)] } },
+  });
+  return bucket.addToResourcePolicy(statement).statementAdded ? undefined : statement;
 }
 
 /** AWS names a session by its role, some that speak its protocol by the session itself. No other principal has this form. */

@@ -1,34 +1,57 @@
-/**
- * The stack of one bucket: the bucket, the validator that checks it, and what a host may do. It only wires the parts;
- * the names that agent and validator rely on come from the contract.
- */
+/** The stack of one bucket, as `cdk deploy` makes it: the construct, and as outputs what hosts and operators need. */
 import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { Key } from "aws-cdk-lib/aws-kms";
+import { Bucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import { STACK_OUTPUT } from "#shared/names.ts";
-import { HostPolicy } from "./host-policy.ts";
-import { guardReservedPrefix } from "./reserved-prefix.ts";
-import { TargetBucket } from "./target-bucket.ts";
-import { Validator } from "./validator.ts";
+import { BackupValidator, type BackupValidatorProps } from "./backup-validator.ts";
+import { hostId } from "./hosts.ts";
 
-export interface SyncStackProps extends StackProps {
-  /** The name itself, not a reference to it: other names are made from it. */
+type Passed = Omit<BackupValidatorProps, "bucket" | "bucketName" | "tags" | "encryptionKey" | "alarmTopic">;
+
+export interface SyncStackProps extends StackProps, Passed {
   readonly bucketName: string;
+  /** Whether the bucket is there already. */
+  readonly existing?: boolean;
+  readonly encryptionKeyArn?: string;
+  /** Who is told when an alarm goes off. */
+  readonly alarmEmail?: string;
 }
 
 export class SyncStack extends Stack {
   constructor(scope: Construct, id: string, props: SyncStackProps) {
-    super(scope, id, { description: `cback-amazons3-sync to ${props.bucketName}`, ...props });
+    const { bucketName, existing = false, encryptionKeyArn, alarmEmail, ...passed } = props;
+    super(scope, id, { description: `cback-amazons3-sync to ${bucketName}`, ...props });
 
-    const bucket = new TargetBucket(this, "Bucket", { bucketName: props.bucketName });
-    const validator = new Validator(this, "Validator", { bucket, bucketName: props.bucketName });
-    guardReservedPrefix({ bucket, writer: validator.role });
-    const hostPolicy = new HostPolicy(this, "HostPolicy", { bucket, validator });
+    const backup = new BackupValidator(this, "Backup", {
+      ...passed,
+      bucketName,
+      ...(encryptionKeyArn === undefined ? {} : { encryptionKey: Key.fromKeyArn(this, "Key", encryptionKeyArn) }),
+      ...(existing ? { bucket: Bucket.fromBucketName(this, "ExistingBucket", bucketName) } : {}),
+    });
 
-    new CfnOutput(this, STACK_OUTPUT.bucket, { value: bucket.bucketName });
-    new CfnOutput(this, STACK_OUTPUT.bucketUrl, { value: `s3://${bucket.bucketName}` });
-    new CfnOutput(this, STACK_OUTPUT.queueUrl, { value: validator.queue.queueUrl });
-    new CfnOutput(this, STACK_OUTPUT.deadLetterQueueUrl, { value: validator.deadLetterQueue.queueUrl });
-    new CfnOutput(this, STACK_OUTPUT.hostPolicyArn, { value: hostPolicy.managedPolicyArn });
-    new CfnOutput(this, STACK_OUTPUT.validatorFunction, { value: validator.handler.functionName });
+    const output = (name: string, value: string, description: string) =>
+      new CfnOutput(this, name, { value, description });
+    output(STACK_OUTPUT.bucket, backup.bucket.bucketName, "The bucket");
+    output(STACK_OUTPUT.bucketUrl, `s3://${backup.bucket.bucketName}`, "What hosts sync to, as s3BucketUrl");
+    output(
+      STACK_OUTPUT.queueUrl,
+      backup.queue.queueUrl,
+      "Where hosts send manifests; they find it by the bucket's name",
+    );
+    output(STACK_OUTPUT.deadLetterQueueUrl, backup.deadLetterQueue.queueUrl, "Messages that were given up");
+    output(STACK_OUTPUT.validatorFunction, backup.handler.functionName, "The validator");
+    for (const [host, { managedPolicyArn }] of Object.entries(backup.hostPolicies))
+      output(
+        STACK_OUTPUT.hostPolicyArn + hostId(host),
+        managedPolicyArn,
+        `Attach to the user or role of ${host === "" ? "each host" : host}`,
+      );
+    if (backup.bucketPolicyStatements.length > 0)
+      output(
+        STACK_OUTPUT.bucketPolicyStatements,
+        this.toJsonString(backup.bucketPolicyStatements.map((statement) => statement.toStatementJson())),
+        "Add to the bucket's policy; without it a host could forge reports",
+      );
   }
 }

@@ -38,10 +38,16 @@ export const VALIDATOR_ENV = {
   queueUrl: "CBACK_QUEUE_URL",
   /** How often SQS delivers a message before it goes to the dead letters (an integer ≥ 2). */
   maxReceiveCount: "CBACK_MAX_RECEIVE_COUNT",
-  /** Version of the package that the function was deployed from; agents read it for their diagnostics. */
+  /** Version of the package that the function was deployed from. */
   packageVersion: "CBACK_PACKAGE_VERSION",
-  /** Contract version `major.minor` that the function serves; agents read it for their diagnostics. */
-  contractVersion: "CBACK_CONTRACT_VERSION",
+} as const;
+
+/** Tags of the validator function, set by the stack, for the diagnostics of agents: these may not see its environment. */
+export const VALIDATOR_TAG = {
+  /** Version of the package that the function was deployed from. */
+  packageVersion: "cback:package-version",
+  /** Contract version `major.minor` that the function serves. */
+  contractVersion: "cback:contract-version",
 } as const;
 
 /** Environment of the agent, all optional. */
@@ -58,6 +64,9 @@ export const STACK_OUTPUT = {
   bucketUrl: "BucketUrl",
   queueUrl: "QueueUrl",
   deadLetterQueueUrl: "DeadLetterQueueUrl",
+  /** Where each host has a policy of its own, the host's name follows. */
   hostPolicyArn: "HostPolicyArn",
   validatorFunction: "ValidatorFunctionName",
+  /** For a bucket whose policy is not the stack's: the statements to add to it, as JSON. */
+  bucketPolicyStatements: "BucketPolicyStatementsToAdd",
 } as const;

@@ -25,5 +25,5 @@ test("the built command runs with nothing beside it, and the validator has its b
   assert.equal(help.status, 0);
   assert.match(help.stdout, /^Usage: cback-amazons3-sync/);
   assert.equal(run("-D").status, 0);
-  assert.ok(existsSync(join(folder, "dist/lambda/handler.mjs")));
+  assert.ok(existsSync(join(folder, "dist/lambda/index.mjs")));
 });

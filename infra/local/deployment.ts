@@ -16,7 +16,14 @@ const CDK = join(ROOT, "node_modules", "aws-cdk", "bin", "cdk");
 /** The engine's only account. */
 const ACCOUNT = "000000000000";
 /** All that the stack and the function's bundle are made from. */
-const SOURCES = ["cdk.json", "package.json", "package-lock.json", "infra/*.ts", "{lambda,shared}/**/*.ts"];
+const SOURCES = [
+  "cdk.json",
+  "package.json",
+  "package-lock.json",
+  "bundle-handlers.ts",
+  "infra/*.ts",
+  "{lambda,shared}/**/*.ts",
+];
 
 interface Deployment {
   readonly files: EngineFiles;

@@ -107,7 +107,7 @@ suite("The queue", () => {
     const { connections, interrupt, endpoint } = s3;
     const queueUrl = `${endpoint}/111122223333/mine`;
     const ports = await openPorts({
-      bucket: "data",
+      target: { bucket: "data", keyPrefix: "" },
       queueUrl,
       connections,
       signal: interrupt.signal,
@@ -125,10 +125,8 @@ suite("The diagnosis", () => {
     "/2015-03-31/event-source-mappings": json({
       EventSourceMappings: [{ State: "Enabled", LastProcessingResult: "OK", FunctionArn: FUNCTION_ARN }],
     }),
-    [`/2015-03-31/functions/${FUNCTION_ARN}/configuration`]: json({
-      FunctionName: "validator",
-      State: "Active",
-      Environment: { Variables: { CBACK_PACKAGE_VERSION: "1.2.3", CBACK_CONTRACT_VERSION: "1.0" } },
+    [`/2017-03-31/tags/${FUNCTION_ARN}`]: json({
+      Tags: { "cback:package-version": "1.2.3", "cback:contract-version": "1.0" },
     }),
   };
   const attributes = (redrivePolicy?: string): Answer =>
@@ -161,7 +159,7 @@ suite("The diagnosis", () => {
       "The queue holds 3 waiting messages, and 1 are being worked on.",
       "The dead letters (dead) hold 3 messages.",
       "The event source mapping is Enabled; last result: OK.",
-      "The validator is validator, version 1.2.3, contract 1.0, Active.",
+      "The validator is validator, version 1.2.3, contract 1.0.",
     ]);
     assert.equal(validatorVersion, "1.2.3");
   });
@@ -221,7 +219,7 @@ suite("The connections", () => {
   test("the clock's sleep ends at once when the run is interrupted", async (t) => {
     const { connections, interrupt } = await startFakeS3(t);
     const { clock } = await openPorts({
-      bucket: "data",
+      target: { bucket: "data", keyPrefix: "" },
       queueUrl: "q",
       connections,
       signal: interrupt.signal,

@@ -12,7 +12,13 @@ import {
   PutUserPolicyCommand,
   UpdateAssumeRolePolicyCommand,
 } from "@aws-sdk/client-iam";
-import { GetFunctionConfigurationCommand, LambdaClient, ListEventSourceMappingsCommand } from "@aws-sdk/client-lambda";
+import {
+  GetFunctionCommand,
+  GetFunctionConfigurationCommand,
+  LambdaClient,
+  ListEventSourceMappingsCommand,
+  ListTagsCommand,
+} from "@aws-sdk/client-lambda";
 import {
   CopyObjectCommand,
   CreateMultipartUploadCommand,
@@ -25,7 +31,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
-import { queueName, REPORTS_PREFIX, RESERVED_PREFIX } from "#shared/names.ts";
+import { queueName, REPORTS_PREFIX, RESERVED_PREFIX, VALIDATOR_TAG } from "#shared/names.ts";
+import { CONTRACT_VERSION } from "#shared/version.ts";
 import { liveEngine } from "#test/live-engine.ts";
 
 const engine = liveEngine();
@@ -95,13 +102,13 @@ describe("the host", () => {
     await assertDenied(sqs.send(new ReceiveMessageCommand({ QueueUrl })));
   });
 
-  test("sees whether the validator listens", async () => {
-    const validator = await findValidator(lambda);
-    assert.equal(validator.State, "Enabled");
-    const configuration = await lambda.send(
-      new GetFunctionConfigurationCommand({ FunctionName: validator.FunctionArn }),
-    );
-    assert.equal(configuration.Runtime, "nodejs24.x");
+  test("sees whether the validator listens, and its version, but neither its code nor its environment", async () => {
+    const { State, FunctionArn = "" } = await findValidator(lambda);
+    assert.equal(State, "Enabled");
+    const { Tags = {} } = await lambda.send(new ListTagsCommand({ Resource: FunctionArn }));
+    assert.equal(Tags[VALIDATOR_TAG.contractVersion], CONTRACT_VERSION);
+    await assertDenied(lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FunctionArn })));
+    await assertDenied(lambda.send(new GetFunctionCommand({ FunctionName: FunctionArn })));
   });
 });
 
