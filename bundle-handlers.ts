@@ -5,7 +5,7 @@ import { buildSync } from "esbuild";
 export const REQUIRE_BANNER =
   'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
-const HANDLERS = { index: "lambda/handler.ts" };
+const HANDLERS = { index: "lambda/handler.ts", silence: "lambda/silence-handler.ts" };
 
 /** The same sources give the same bytes. */
 export function bundleHandlers(outputFolder: string): void {

@@ -26,6 +26,7 @@ function addStack({ bucketName, existing, ...settings }: Settings): void {
     encryptionKeyArn: settings.encryptionKey,
     reportRetention: days(settings.reportRetention),
     oldVersionRetention: days(settings.oldVersionRetention),
+    maxSilence: settings.maxSilence === undefined ? undefined : Duration.hours(settings.maxSilence),
   };
   try {
     new SyncStack(app, stackName(bucketName), { bucketName, existing, env: environment(), ...onlyGiven(given) });

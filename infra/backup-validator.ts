@@ -9,14 +9,18 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { IFunction } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { parseTarget, TargetError } from "#shared/target.ts";
-import { bucketKeyOf } from "./bucket-key.ts";
+import { Alarms } from "./alarms.ts";
+import { bucketKeyOf, useKeyStatement } from "./bucket-key.ts";
+import { Dashboard } from "./dashboard.ts";
 import { HostPolicy } from "./host-policy.ts";
 import { type CheckedHost, checkHosts, type Host } from "./hosts.ts";
 import { PropError } from "./prop-error.ts";
 import { guardReservedPrefix } from "./reserved-prefix.ts";
+import { SilenceWatch } from "./silence-watch.ts";
 import { TargetBucket } from "./target-bucket.ts";
 import { Validator } from "./validator.ts";
 
@@ -97,6 +101,28 @@ export interface BackupValidatorProps {
   readonly logRetention?: RetentionDays;
 
   /**
+   * How long a host may have no run, with whatever verdict, before the silence alarm goes off; 1 hour or more.
+   *
+   * @default 26 hours: a day, and time for a run that began late
+   */
+  readonly maxSilence?: Duration;
+
+  /**
+   * Prefixes that were backed up to and are not any more, each with its last "/": they and what lies below them raise
+   * no alarm. "" is only the status of the whole bucket.
+   *
+   * @default none: without `hosts` each prefix that ever had a run is watched, otherwise those of the hosts
+   */
+  readonly unwatched?: readonly string[];
+
+  /**
+   * Where alarms go when they go off and when they are over. The topic must let `cloudwatch.amazonaws.com` publish.
+   *
+   * @default nowhere: they only show in CloudWatch
+   */
+  readonly alarmTopic?: ITopic;
+
+  /**
    * Tags for everything that is made here.
    *
    * @default none
@@ -114,6 +140,8 @@ export class BackupValidator extends Construct {
   readonly deadLetterQueue: IQueue;
   /** The validator. */
   readonly handler: IFunction;
+  /** The hourly check for hosts that stopped backing up. */
+  readonly silenceHandler: IFunction;
   /** The validator's role, the only one who may write reports. */
   readonly role: IRole;
   /** The policies to attach to hosts, by the host's name; the only one is named "" where `hosts` was left out. */
@@ -170,6 +198,25 @@ export class BackupValidator extends Construct {
               ),
             ]),
           );
+
+    const watched = {
+      bucketName: this.bucketName,
+      queue: this.queue,
+      deadLetterQueue: this.deadLetterQueue,
+      handler: this.handler,
+      maxSilence: props.maxSilence ?? Duration.hours(26),
+    };
+    const silenceWatch = new SilenceWatch(this, "SilenceWatch", {
+      ...watched,
+      bucket: this.bucket,
+      hostPrefixes: hosts?.map(({ keyPrefix }) => keyPrefix),
+      unwatched: props.unwatched ?? [],
+      logRetention: props.logRetention ?? RetentionDays.ONE_YEAR,
+    });
+    if (bucketKey !== undefined) silenceWatch.role.addToPolicy(useKeyStatement(bucketKey));
+    this.silenceHandler = silenceWatch.handler;
+    new Alarms(this, "Alarms", { ...watched, alarmTopic: props.alarmTopic });
+    new Dashboard(this, "Dashboard", { ...watched, silenceHandler: this.silenceHandler });
 
     for (const [name, value] of Object.entries(props.tags ?? {})) Tags.of(this).add(name, value);
   }

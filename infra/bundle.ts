@@ -13,6 +13,7 @@ const FUNCTIONS = join(import.meta.dirname, "..", "lambda");
 
 /** File and export that Lambda calls. */
 export const HANDLER = "index.handler";
+export const SILENCE_HANDLER = "silence.handler";
 
 export function handlerCode(): AssetCode {
   if (existsSync(join(FUNCTIONS, "index.mjs"))) return Code.fromAsset(FUNCTIONS);

@@ -4,6 +4,7 @@ import { Key } from "aws-cdk-lib/aws-kms";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import { STACK_OUTPUT } from "#shared/names.ts";
+import { alarmTopic } from "./alarm-topic.ts";
 import { BackupValidator, type BackupValidatorProps } from "./backup-validator.ts";
 import { hostId } from "./hosts.ts";
 
@@ -27,6 +28,7 @@ export class SyncStack extends Stack {
       ...passed,
       bucketName,
       ...(encryptionKeyArn === undefined ? {} : { encryptionKey: Key.fromKeyArn(this, "Key", encryptionKeyArn) }),
+      ...(alarmEmail === undefined ? {} : { alarmTopic: alarmTopic(this, "AlarmTopic", alarmEmail) }),
       ...(existing ? { bucket: Bucket.fromBucketName(this, "ExistingBucket", bucketName) } : {}),
     });
 
@@ -41,6 +43,7 @@ export class SyncStack extends Stack {
     );
     output(STACK_OUTPUT.deadLetterQueueUrl, backup.deadLetterQueue.queueUrl, "Messages that were given up");
     output(STACK_OUTPUT.validatorFunction, backup.handler.functionName, "The validator");
+    output(STACK_OUTPUT.silenceFunction, backup.silenceHandler.functionName, "The hourly check for silent hosts");
     for (const [host, { managedPolicyArn }] of Object.entries(backup.hostPolicies))
       output(
         STACK_OUTPUT.hostPolicyArn + hostId(host),

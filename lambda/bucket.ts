@@ -95,11 +95,16 @@ export class Bucket {
 
   /** The keys that begin with a prefix and have no further "/", in key order. */
   async keysBelow(prefix: string): Promise<string[]> {
+    return (await this.keysFrom(prefix)).filter((key) => !key.includes("/", prefix.length));
+  }
+
+  /** All keys that begin with a prefix, in key order. */
+  async keysFrom(prefix: string): Promise<string[]> {
     const keys: string[] = [];
     let token: string | undefined;
     do {
       const page = await this.fetchPage({ keyPrefix: prefix, startAfter: undefined, token });
-      for (const { key } of page.objects) if (!key.includes("/", prefix.length)) keys.push(key);
+      for (const { key } of page.objects) keys.push(key);
       if (page.truncated && (page.nextToken === undefined || page.nextToken === token))
         throw new ListingError("it goes on but gives no new token");
       token = page.truncated ? page.nextToken : undefined;

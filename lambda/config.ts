@@ -1,5 +1,5 @@
 /** What the stack tells the function by its environment: read and checked once, before the first message. */
-import { VALIDATOR_ENV } from "#shared/names.ts";
+import { SILENCE_ENV, VALIDATOR_ENV } from "#shared/names.ts";
 
 export interface Config {
   /** The only bucket that this validator serves, whatever a message says. */
@@ -16,13 +16,11 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** @throws {ConfigError} that names the variable */
-export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
-  const required = (name: string): string => {
-    const value = environment[name];
-    if (value === undefined || value === "") throw new ConfigError(`${name} is not set: deploy the stack again`);
-    return value;
-  };
+export function readConfig(environment: Environment): Config {
+  const required = (name: string) => readRequired(environment, name);
   const maxReceiveCount = Number(required(VALIDATOR_ENV.maxReceiveCount));
   if (!Number.isSafeInteger(maxReceiveCount) || maxReceiveCount < 2)
     throw new ConfigError(`${VALIDATOR_ENV.maxReceiveCount} is no integer from 2 on: deploy the stack again`);
@@ -32,4 +30,19 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxReceiveCount,
     packageVersion: required(VALIDATOR_ENV.packageVersion),
   };
+}
+
+/**
+ * The bucket whose statuses the silence check reads.
+ *
+ * @throws {ConfigError} that names the variable
+ */
+export function readWatchedBucket(environment: Environment): string {
+  return readRequired(environment, SILENCE_ENV.bucket);
+}
+
+function readRequired(environment: Environment, name: string): string {
+  const value = environment[name];
+  if (value === undefined || value === "") throw new ConfigError(`${name} is not set: deploy the stack again`);
+  return value;
 }

@@ -17,11 +17,12 @@
 import type { SQSRecord } from "aws-lambda";
 import { ManifestError } from "#shared/manifest.ts";
 import { decodeMessage, type Message, MessageError, type MessageHeader } from "#shared/message.ts";
-import { findingsKey, type Part, type Report } from "#shared/report.ts";
+import { findingsKey, type Part, type Report, type Totals } from "#shared/report.ts";
 import { type Bucket, BucketError } from "./bucket.ts";
 import { type CheckContext, checkShard, errorPart } from "./check-shard.ts";
 import type { Config } from "./config.ts";
 import type { LogRecord } from "./log.ts";
+import type { Counted } from "./metrics.ts";
 import { partExists, publishPart, publishRun } from "./publish.ts";
 import type { Queue } from "./queue.ts";
 
@@ -36,11 +37,17 @@ export interface Delivered {
   /** Whether the message may go: false keeps it in the queue. */
   readonly done: boolean;
   readonly log: LogRecord;
+  readonly counted: Counted;
 }
 
 /** A message that names another bucket than the validator's own. */
 class ForeignBucketError extends Error {
   override readonly name = "ForeignBucketError";
+  readonly header: MessageHeader;
+  constructor(header: MessageHeader) {
+    super(`the message is for bucket ${header.bucket}`);
+    this.header = header;
+  }
 }
 
 /** What will never be served is not tried again in peace, but at once, so that it soon is where somebody looks. */
@@ -53,47 +60,53 @@ export async function deliver(record: SQSRecord, services: Services, signal: Abo
   const receiveCount = Number(record.attributes.ApproximateReceiveCount);
   const { SenderId: senderId } = record.attributes;
   const startedMs = now().getTime();
-  const facts = () => ({
-    messageId: record.messageId,
-    senderId,
-    receiveCount,
-    durationMs: now().getTime() - startedMs,
-  });
+  let published: Report | undefined;
+  const onPublished = (report: Report) => {
+    published = report;
+  };
+  const end = (done: boolean, log: LogRecord & { readonly event: Counted["event"] }, totals?: Totals): Delivered => {
+    const durationMs = now().getTime() - startedMs;
+    const counted = { event: log.event, ...(totals && { totals }), ...verdictOf(published), durationMs };
+    return {
+      done,
+      log: { ...log, ...(totals && { totals }), messageId: record.messageId, senderId, receiveCount, durationMs },
+      counted,
+    };
+  };
 
   let letter: Letter;
   try {
     letter = open(record.body, config.bucket);
   } catch (error) {
     await deliverAgain(record, HOPELESS_DELAY_SECONDS, services);
-    const event = error instanceof ForeignBucketError ? "foreign-bucket" : "unreadable-message";
-    return { done: false, log: { level: "ERROR", event, reason: messageOf(error), ...facts() } };
+    const reason = messageOf(error);
+    if (!(error instanceof ForeignBucketError))
+      return end(false, { level: "ERROR", event: "unreadable-message", reason });
+    return end(false, { level: "ERROR", event: "foreign-bucket", ...shardOf(error.header), reason });
   }
 
   const { header } = letter;
-  const shard = { run: header.run, prefix: header.prefix, shard: header.shard.index };
+  const shard = shardOf(header);
   const context: CheckContext = { validatorVersion: config.packageVersion, senderId, now };
   try {
     const part = (await partExists(bucket, header)) ? undefined : await answer(letter, bucket, context, signal);
-    const report = await publishRun(bucket, header);
-    return {
-      done: true,
-      log: {
-        level: part?.error == null ? "INFO" : "WARN",
-        event: part === undefined ? "shard-known" : part.error === null ? "shard-checked" : "shard-refused",
-        ...shard,
-        ...(part?.error == null ? {} : { reason: part.error }),
-        ...(part === undefined ? {} : { totals: part.totals }),
-        ...verdictOf(report),
-        ...facts(),
-      },
-    };
+    const verdict = verdictOf(await publishRun(bucket, header, onPublished));
+    if (part === undefined) return end(true, { level: "INFO", event: "shard-known", ...shard, ...verdict });
+    if (part.error === null)
+      return end(true, { level: "INFO", event: "shard-checked", ...shard, ...verdict }, part.totals);
+    const reason = part.error;
+    return end(true, { level: "WARN", event: "shard-refused", ...shard, reason, ...verdict }, part.totals);
   } catch (error) {
     const last = receiveCount >= config.maxReceiveCount;
-    const told = last ? await tellGivingUp(letter, error, receiveCount, bucket, context) : {};
+    const reason = messageOf(error);
+    const told = last ? await tellGivingUp(letter, error, receiveCount, bucket, context, onPublished) : {};
     await deliverAgain(record, last ? HOPELESS_DELAY_SECONDS : retryDelaySeconds(receiveCount), services);
-    const event = last ? "shard-given-up" : "shard-failed";
-    return { done: false, log: { level: "ERROR", event, ...shard, reason: messageOf(error), ...told, ...facts() } };
+    return end(false, { level: "ERROR", event: last ? "shard-given-up" : "shard-failed", ...shard, reason, ...told });
   }
+}
+
+function shardOf({ run, prefix, shard }: MessageHeader): object {
+  return { run, prefix, shard: shard.index };
 }
 
 /** A message as far as it can be read. */
@@ -113,8 +126,7 @@ interface Letter {
  */
 function open(body: string, ownBucket: string): Letter {
   const letter = read(body);
-  if (letter.header.bucket !== ownBucket)
-    throw new ForeignBucketError(`the message is for bucket ${letter.header.bucket}`);
+  if (letter.header.bucket !== ownBucket) throw new ForeignBucketError(letter.header);
   return letter;
 }
 
@@ -161,6 +173,7 @@ async function tellGivingUp(
   receiveCount: number,
   bucket: Bucket,
   context: CheckContext,
+  onPublished: (report: Report) => void,
 ): Promise<{ readonly verdict?: string; readonly alsoFailed?: string }> {
   const hint =
     error instanceof BucketError && error.denied
@@ -169,13 +182,13 @@ async function tellGivingUp(
   const reason = `the validator gave up after ${receiveCount} deliveries: ${messageOf(error)}. ${hint}`;
   try {
     await publishPart(bucket, errorPart(message ?? header, reason, context), undefined);
-    return verdictOf(await publishRun(bucket, header));
+    return verdictOf(await publishRun(bucket, header, onPublished));
   } catch (alsoFailed) {
     return { alsoFailed: messageOf(alsoFailed) };
   }
 }
 
-function verdictOf(report: Report | undefined): { readonly verdict?: Report["verdict"] } {
+function verdictOf(report: Report | undefined): Pick<Counted, "verdict"> {
   return report === undefined ? {} : { verdict: report.verdict };
 }
 

@@ -1,9 +1,10 @@
-/** What Lambda runs: one delivery for each message of a batch, one log line for each delivery. */
+/** What Lambda runs: one delivery for each message of a batch, one log line and one of metrics for each delivery. */
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { Bucket } from "./bucket.ts";
 import { readConfig } from "./config.ts";
 import { deliver, type Services } from "./delivery.ts";
-import { type LogRecord, logLine } from "./log.ts";
+import { type LogRecord, logLine, printLine } from "./log.ts";
+import { type Counted, measureDelivery, metricLine } from "./metrics.ts";
 import { Queue } from "./queue.ts";
 
 /** What is left of the function's time when the listing is stopped: enough to write a part and tell the queue. */
@@ -18,12 +19,19 @@ export async function serve(
   invocation: Invocation,
   services: Services,
   log: (record: LogRecord) => void,
+  count: (counted: Counted) => void,
 ): Promise<SQSBatchResponse> {
   const batchItemFailures: SQSBatchResponse["batchItemFailures"] = [];
   for (const record of event.Records) {
     const timeMs = Math.max(0, invocation.getRemainingTimeInMillis() - CLOSING_TIME_MS);
     const delivered = await deliver(record, services, AbortSignal.timeout(timeMs));
     log(delivered.log);
+    try {
+      count(delivered.counted);
+    } catch (error) {
+      // What was delivered is delivered, also when nobody counts it.
+      log({ level: "ERROR", event: "not-counted", messageId: record.messageId, reason: String(error) });
+    }
     if (!delivered.done) batchItemFailures.push({ itemIdentifier: record.messageId });
   }
   return { batchItemFailures };
@@ -34,10 +42,12 @@ let ownServices: Services | undefined;
 
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   ownServices ??= connect(context);
-  // Written directly: `console` would wrap the line into JSON of Lambda's own.
-  return serve(event, context, ownServices, (record) => {
-    // Without a time of its own CloudWatch takes the line for plain text, and its level for INFO.
-    process.stdout.write(`${logLine({ timestamp: new Date().toISOString(), ...record })}\n`);
+  const { config, now } = ownServices;
+  // Without a time of its own CloudWatch takes the line for plain text, and its level for INFO.
+  const log = (record: LogRecord) => printLine(logLine({ timestamp: now().toISOString(), ...record }));
+  return serve(event, context, ownServices, log, (counted) => {
+    const line = metricLine(measureDelivery(counted), config.bucket, now());
+    if (line !== undefined) printLine(line);
   });
 }
 

@@ -1,4 +1,4 @@
-/** The validator's log: one line of JSON for each shard, which the log group's queries and alarms read. */
+/** The log of the functions: lines of JSON, which the log group's queries read. */
 
 /** `level` and `event` come first; `event` names what happened and never changes its meaning. */
 export type LogRecord = { readonly level: "INFO" | "WARN" | "ERROR"; readonly event: string } & Readonly<
@@ -14,4 +14,9 @@ export function logLine(record: LogRecord): string {
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** Into the function's log group, as it is: `console` would wrap the line into JSON of Lambda's own. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

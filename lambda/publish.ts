@@ -49,24 +49,38 @@ export async function publishPart(bucket: Bucket, part: Part, findingLines: Buff
   await bucket.writeIfUnchanged(partKey(part.prefix, part.run, part.shard), encodeReport(part), undefined);
 }
 
-/** The report of a run and the status of its target, once all parts are there; undefined while some are not. */
+/**
+ * The report of a run and the status of its target, once all parts are there; undefined while some are not.
+ *
+ * @param onPublished told as soon as this call has written the report, before what may still fail. Never twice for a
+ *   run, so that verdicts can be counted; when S3's answer to the write is lost, not once.
+ */
 export async function publishRun(
   bucket: Bucket,
   { prefix, run }: Pick<Part, "prefix" | "run">,
+  onPublished: (report: Report) => void,
 ): Promise<Report | undefined> {
   const partKeys = (await bucket.keysBelow(partsPrefix(prefix, run))).filter((key) => key.endsWith(".json"));
   if (!allPartsThere(partKeys)) return undefined;
-  const report = await publishReport(bucket, reportKey(prefix, run), partKeys);
+  const report = await publishReport(bucket, reportKey(prefix, run), partKeys, onPublished);
   await publishStatus(bucket, report);
   return report;
 }
 
 /** The report that is there counts, whoever wrote it: this delivery may only have to finish what another began. */
-async function publishReport(bucket: Bucket, key: string, partKeys: readonly string[]): Promise<Report> {
+async function publishReport(
+  bucket: Bucket,
+  key: string,
+  partKeys: readonly string[],
+  onPublished: (report: Report) => void,
+): Promise<Report> {
   const known = await bucket.read(key);
   if (known !== undefined) return decodeReport(known.text);
   const report = assembleReport(await readParts(bucket, partKeys));
-  if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) return report;
+  if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) {
+    onPublished(report);
+    return report;
+  }
   const other = await bucket.read(key);
   return other === undefined ? report : decodeReport(other.text);
 }

@@ -50,6 +50,41 @@ export const VALIDATOR_TAG = {
   contractVersion: "cback:contract-version",
 } as const;
 
+/** Environment of the silence check, set by the stack. */
+export const SILENCE_ENV = {
+  /** The bucket whose statuses are read. */
+  bucket: "CBACK_BUCKET",
+} as const;
+
+/** CloudWatch namespace of all metrics. */
+export const METRIC_NAMESPACE = "CbackAmazonS3Sync";
+/** Their only dimension: each further one, of a run or a file, would be a metric of its own to pay for. */
+export const METRIC_DIMENSION = "bucket";
+
+/** What the functions count, and alarms and dashboard show. What did not happen is not sent, but for the last two. */
+export const METRIC = {
+  /** Shards that were compared with the bucket. */
+  shardsChecked: "ShardsChecked",
+  /** How long each took, from its delivery to its part, in milliseconds. */
+  validationTime: "ValidationTime",
+  missing: "FindingsMissing",
+  sizeDiffers: "FindingsSizeDiffers",
+  etagDiffers: "FindingsEtagDiffers",
+  unexpected: "FindingsUnexpected",
+  /** Verdicts, each counted once, by the delivery that published the report. */
+  match: "VerdictsMatch",
+  mismatch: "VerdictsMismatch",
+  error: "VerdictsError",
+  /** Messages that could not be served, now and for ever, whoever sends them again. */
+  messagesRefused: "MessagesRefused",
+  /** Messages for another bucket. */
+  messagesForeign: "MessagesForeign",
+  /** Prefixes that no run was verified for within the time allowed: sent by each silence check, also when 0. */
+  silentPrefixes: "SilentPrefixes",
+  /** Statuses that cannot be read as such: sent by each silence check, also when 0. */
+  damagedStatuses: "DamagedStatuses",
+} as const;
+
 /** Environment of the agent, all optional. */
 export const AGENT_ENV = {
   /** URL of the queue to send manifests to, where the naming rule does not hold. */
@@ -67,6 +102,7 @@ export const STACK_OUTPUT = {
   /** Where each host has a policy of its own, the host's name follows. */
   hostPolicyArn: "HostPolicyArn",
   validatorFunction: "ValidatorFunctionName",
+  silenceFunction: "SilenceFunctionName",
   /** For a bucket whose policy is not the stack's: the statements to add to it, as JSON. */
   bucketPolicyStatements: "BucketPolicyStatementsToAdd",
 } as const;

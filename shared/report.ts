@@ -191,6 +191,14 @@ export function statusKey(keyPrefix: string): string {
   return keyPrefix === "" ? `${STATUS_PREFIX}.json` : `${STATUS_PREFIX}/${keyPrefix.slice(0, -1)}.json`;
 }
 
+/** The key prefix that a status is about, by its key; undefined when the key is no status's. */
+export function statusPrefix(key: string): string | undefined {
+  if (key === statusKey("")) return "";
+  const named = key.startsWith(`${STATUS_PREFIX}/`) && key.endsWith(".json");
+  const name = named ? key.slice(STATUS_PREFIX.length + 1, -".json".length) : "";
+  return name === "" ? undefined : `${name}/`;
+}
+
 /** Digest of a run, from the digests of its manifests in the order of their shards; null for one that was not readable. */
 export function runDigest(manifestDigests: readonly (string | null)[]): string {
   const hash = createHash("sha256");
