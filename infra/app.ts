@@ -24,6 +24,7 @@ function addStack({ bucketName, existing, ...settings }: Settings): void {
     hosts: settings.hosts,
     alarmEmail: settings.alarmEmail,
     encryptionKeyArn: settings.encryptionKey,
+    unwatched: settings.unwatched,
     reportRetention: days(settings.reportRetention),
     oldVersionRetention: days(settings.oldVersionRetention),
     maxSilence: settings.maxSilence === undefined ? undefined : Duration.hours(settings.maxSilence),

@@ -14,6 +14,7 @@ export const CONTEXT_KEYS = {
   reportRetention: { example: "400", meaning: "days that reports are kept" },
   oldVersionRetention: { example: "90", meaning: "days that replaced and deleted files are kept; otherwise for ever" },
   maxSilence: { example: "26", meaning: "hours without a run after which a prefix raises an alarm" },
+  unwatched: { example: "web1,db1", meaning: "prefixes of hosts that are gone: their silence raises no alarm" },
 } as const;
 
 export type ContextKey = keyof typeof CONTEXT_KEYS;

@@ -19,6 +19,7 @@ export interface Settings {
   readonly oldVersionRetention: number | undefined;
   /** In hours. */
   readonly maxSilence: number | undefined;
+  readonly unwatched: readonly string[] | undefined;
 }
 
 /** Something on the command line that the app cannot take; one line that names the key. */
@@ -61,6 +62,7 @@ export function readContext(context: Readonly<Record<string, unknown>>): Setting
     reportRetention: count("reportRetention"),
     oldVersionRetention: count("oldVersionRetention"),
     maxSilence: count("maxSilence"),
+    unwatched: text("unwatched") === undefined ? undefined : list("unwatched").map(keyPrefix),
   };
   return buckets.map((bucket) => ({ ...bucket, ...settings }));
 }
@@ -84,6 +86,12 @@ function example(key: ContextKey): string {
 function host(given: string): Host {
   const equals = given.indexOf("=");
   return equals < 0 ? { name: given } : { name: given.slice(0, equals), prefix: given.slice(equals + 1) };
+}
+
+/** `web1` or `web1/`; `/` is the status of the whole bucket alone. */
+function keyPrefix(given: string): string {
+  if (given === "/") return "";
+  return given.endsWith("/") ? given : `${given}/`;
 }
 
 function email(given: string | undefined): string | undefined {
