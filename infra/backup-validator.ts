@@ -142,6 +142,8 @@ export class BackupValidator extends Construct {
   readonly handler: IFunction;
   /** The hourly check for hosts that stopped backing up. */
   readonly silenceHandler: IFunction;
+  /** The page in CloudWatch that shows all of it. */
+  readonly dashboardName: string;
   /** The validator's role, the only one who may write reports. */
   readonly role: IRole;
   /** The policies to attach to hosts, by the host's name; the only one is named "" where `hosts` was left out. */
@@ -216,7 +218,8 @@ export class BackupValidator extends Construct {
     if (bucketKey !== undefined) silenceWatch.role.addToPolicy(useKeyStatement(bucketKey));
     this.silenceHandler = silenceWatch.handler;
     new Alarms(this, "Alarms", { ...watched, alarmTopic: props.alarmTopic });
-    new Dashboard(this, "Dashboard", { ...watched, silenceHandler: this.silenceHandler });
+    const dashboard = new Dashboard(this, "Dashboard", { ...watched, silenceHandler: this.silenceHandler });
+    this.dashboardName = dashboard.dashboardName;
 
     for (const [name, value] of Object.entries(props.tags ?? {})) Tags.of(this).add(name, value);
   }

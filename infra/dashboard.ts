@@ -22,6 +22,8 @@ export interface DashboardProps {
 }
 
 export class Dashboard extends Construct {
+  readonly dashboardName: string;
+
   constructor(scope: Construct, id: string, props: DashboardProps) {
     super(scope, id);
     const { bucketName, queue, deadLetterQueue, handler, silenceHandler } = props;
@@ -30,7 +32,7 @@ export class Dashboard extends Construct {
     const sum = { statistic: "Sum", period: PERIOD };
     const highest = { statistic: "Maximum", period: PERIOD };
 
-    new CloudWatchDashboard(this, "Page", {
+    const page = new CloudWatchDashboard(this, "Page", {
       defaultInterval: Duration.days(7),
       widgets: [
         [
@@ -80,6 +82,7 @@ export class Dashboard extends Construct {
         ],
       ],
     });
+    this.dashboardName = page.dashboardName;
   }
 }
 

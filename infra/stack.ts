@@ -44,6 +44,7 @@ export class SyncStack extends Stack {
     output(STACK_OUTPUT.deadLetterQueueUrl, backup.deadLetterQueue.queueUrl, "Messages that were given up");
     output(STACK_OUTPUT.validatorFunction, backup.handler.functionName, "The validator");
     output(STACK_OUTPUT.silenceFunction, backup.silenceHandler.functionName, "The hourly check for silent hosts");
+    output(STACK_OUTPUT.dashboard, backup.dashboardName, "Verdicts, queues and silence at a glance, in CloudWatch");
     for (const [host, { managedPolicyArn }] of Object.entries(backup.hostPolicies))
       output(
         STACK_OUTPUT.hostPolicyArn + hostId(host),

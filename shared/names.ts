@@ -103,6 +103,7 @@ export const STACK_OUTPUT = {
   hostPolicyArn: "HostPolicyArn",
   validatorFunction: "ValidatorFunctionName",
   silenceFunction: "SilenceFunctionName",
+  dashboard: "DashboardName",
   /** For a bucket whose policy is not the stack's: the statements to add to it, as JSON. */
   bucketPolicyStatements: "BucketPolicyStatementsToAdd",
 } as const;
