@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConfigError, readConfig } from "#lambda/config.ts";
-import { VALIDATOR_ENV } from "#shared/names.ts";
+import { ConfigError, readConfig, readWatchedBucket } from "#lambda/config.ts";
+import { SILENCE_ENV, VALIDATOR_ENV } from "#shared/names.ts";
 
 const COMPLETE = {
   [VALIDATOR_ENV.bucket]: "data",
@@ -33,4 +33,15 @@ describe("the validator's configuration", () => {
       assert.throws(() => readConfig({ ...COMPLETE, [VALIDATOR_ENV.maxReceiveCount]: value }), ConfigError);
     });
   }
+});
+
+describe("the silence check's configuration", () => {
+  it("is the bucket, and names the variable when it is missing or empty", () => {
+    assert.equal(readWatchedBucket({ [SILENCE_ENV.bucket]: "data" }), "data");
+    for (const environment of [{}, { [SILENCE_ENV.bucket]: "" }])
+      assert.throws(
+        () => readWatchedBucket(environment),
+        (error) => error instanceof ConfigError && error.message.includes(SILENCE_ENV.bucket),
+      );
+  });
 });

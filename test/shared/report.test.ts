@@ -23,6 +23,7 @@ import {
   runDigest,
   type Status,
   statusKey,
+  statusPrefix,
   type Totals,
   type Verdict,
 } from "#shared/report.ts";
@@ -393,5 +394,19 @@ describe("the validator's keys", () => {
       `.cback/runs/laptop/${RUN}/findings-00002.ndjson`,
     ]);
     assert.equal(statusKey(""), ".cback/status.json");
+  });
+});
+
+describe("the prefix that a status is about", () => {
+  test("is read from its key, and from no other key", () => {
+    fc.assert(fc.property(keyPrefix, (prefix) => assert.equal(statusPrefix(statusKey(prefix)), prefix)));
+    for (const key of [
+      ".cback/status",
+      ".cback/status/",
+      ".cback/status/.json",
+      ".cback/status/a",
+      ".cback/status2.json",
+    ])
+      assert.equal(statusPrefix(key), undefined, key);
   });
 });
