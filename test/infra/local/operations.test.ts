@@ -33,7 +33,7 @@ import { readStackOutputs } from "#infra/local/deployment.ts";
 import { engineFiles } from "#infra/local/paths.ts";
 import { encodeManifest } from "#shared/manifest.ts";
 import { encodeMessage } from "#shared/message.ts";
-import { METRIC, METRIC_NAMESPACE, REPORTS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
+import { METRIC, METRIC_NAMESPACE, REPORTS_PREFIX, STATUS_PREFIX, stackName } from "#shared/names.ts";
 import { statusKey } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import type { Watch } from "#shared/watch.ts";
@@ -41,6 +41,7 @@ import { ENGINE_SETTINGS_ENV, liveEngine } from "#test/live-engine.ts";
 
 const engine = liveEngine();
 const Bucket = engine.bucket;
+const STACK = stackName(Bucket);
 const outputs = readStackOutputs(engineFiles(dirname(process.env[ENGINE_SETTINGS_ENV] ?? "")), Bucket);
 
 const lambda = new LambdaClient(engine.administrator);
@@ -63,11 +64,15 @@ async function invoke(FunctionName: string, event: unknown) {
   return { answer: JSON.parse(Buffer.from(Payload ?? []).toString("utf8")), lines, FunctionError };
 }
 
+/** Those of this stack: other tests deploy more of them beside it. */
+async function alarms(): Promise<MetricAlarm[]> {
+  const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({ AlarmNamePrefix: STACK }));
+  return MetricAlarms.filter(({ AlarmName }) => AlarmName?.startsWith(`${STACK}-`));
+}
+
 async function alarm(idPart: string): Promise<MetricAlarm> {
-  const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({}));
-  return (
-    MetricAlarms.find(({ AlarmName }) => AlarmName?.includes(`Alarms${idPart}`)) ?? assert.fail(`no alarm ${idPart}`)
-  );
+  const all = await alarms();
+  return all.find(({ AlarmName }) => AlarmName?.includes(`Alarms${idPart}`)) ?? assert.fail(`no alarm ${idPart}`);
 }
 
 /** As CloudWatch does with each such line. */
@@ -119,8 +124,7 @@ const metricLines = (lines: readonly Record<string, unknown>[]) => lines.filter(
 
 describe("the deployed alarms", () => {
   test("are all there, and so is the dashboard", async () => {
-    const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({}));
-    assert.equal(MetricAlarms.filter(({ AlarmName }) => AlarmName?.includes("BackupAlarms")).length, 7);
+    assert.equal((await alarms()).length, 7);
     assert.equal((await alarm("Silence")).TreatMissingData, "breaching");
     const { DashboardName } = outputs;
     const { DashboardBody = "" } = await cloudwatch.send(new GetDashboardCommand({ DashboardName }));
