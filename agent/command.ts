@@ -55,6 +55,11 @@ export const SWITCHES = {
     group: "run",
     description: "File names that cannot be kept in S3 are warnings, not errors.",
   },
+  checksum: {
+    type: "boolean",
+    group: "run",
+    description: "Read every file and compare its content, by checksums: nothing is believed for its size and times.",
+  },
   "allow-empty-source": {
     type: "boolean",
     group: "run",

@@ -9,6 +9,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { Target } from "#shared/target.ts";
 import { isMissingBucket } from "./aws-errors.ts";
+import { openBaselines } from "./baseline-file.ts";
 import { openBucket } from "./bucket.ts";
 import { diagnose } from "./diagnose.ts";
 import { disk } from "./disk.ts";
@@ -16,7 +17,6 @@ import { Failure } from "./errors.ts";
 import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import type { Bucket, Clock, Ports } from "./ports.ts";
-import { openProofs } from "./proof.ts";
 import { findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
 import { findHomeDirectory } from "./state-directory.ts";
@@ -158,7 +158,7 @@ export async function openPorts({
     bucket: openedBucket,
     queue: openQueue(sqs, url, signal),
     clock: systemClock(signal),
-    proofs: openProofs(stateDirectory),
+    baselines: openBaselines(stateDirectory),
     randomBytes,
     diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
   };

@@ -71,6 +71,7 @@ function factsOf(stats: BigIntStats): FileFacts {
     modifiedMs: Number(stats.mtimeNs) / NANOSECONDS_PER_MS,
     changedMs: Number(stats.ctimeNs) / NANOSECONDS_PER_MS,
     identity: `${stats.dev}:${stats.ino}`,
+    inode: Number(stats.ino),
   };
 }
 

@@ -3,6 +3,9 @@
 /** How many requests to S3 are in flight at once; each place stands for a buffer of at most 8 MiB. */
 export const REQUESTS_IN_FLIGHT = 16;
 
+/** How many pages of listings are asked for at once. */
+export const LISTINGS_IN_FLIGHT = 16;
+
 export class Limit {
   readonly #most: number;
   #free: number;

@@ -37,6 +37,8 @@ export interface Options {
   readonly uploadOnly: boolean;
   readonly ignoreWarnings: boolean;
   readonly allowEmptySource: boolean;
+  /** Compare the content of every file, whatever its size and times say. */
+  readonly checksum: boolean;
   /** How long to wait for the report. */
   readonly timeoutMs: number;
   /** Set where the queue is not the one named after the bucket. */
@@ -105,6 +107,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       uploadOnly: parsed.uploadOnly === true,
       ignoreWarnings: parsed.ignoreWarnings === true,
       allowEmptySource: parsed["allow-empty-source"] === true,
+      checksum: parsed.checksum === true,
       timeoutMs,
       queueUrl,
       detailedExitCodes: parsed["detailed-exit-codes"] === true,

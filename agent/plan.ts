@@ -1,79 +1,134 @@
 /**
- * The plan of one shard: what to do with each path, from the walk and the listing alone. Pure; does nothing of it.
+ * The plan of one shard: what to do with each path. Pure; does nothing of it. From the steps alone where the baseline
+ * tells what the bucket holds, otherwise from the steps beside a listing.
  *
- *   source    target                                            action
- *   file      none                                              send
- *   file      other size                                        send
- *   file      same size, suspected by a finding                 compare
- *   file      same size, object written after the last proof    compare
- *   file      same size, file changed after its last proof      compare
- *   file      same size, no proof of the file, and it is newer  compare
- *   file      same size, otherwise                              keep (unchanged)
- *   unknown   any                                               note as unknown
- *   none      below something unknown, folder marker            leave alone
- *   none      object                                            remove
+ *   step               without a listing       object in the listing                       action
+ *   same               as the baseline         with the ETag of the baseline               keep
+ *   same               -                       none, or another one                        send (drift)
+ *   file               no object known         none                                        send
+ *   file               of another size         of another size                             send
+ *   file               known, of the same size known, in a hole, or doubtful               compare
+ *   file               -                       of the same size, not older than the file   keep (adopted)
+ *   unknown            any                     any                                         note as unknown
+ *   gone               -                       (the listing tells)                         remove
+ *   none               -                       below something unknown, folder marker      leave alone
+ *   none               -                       any other                                   remove
  *
- * "Compare" means: read the file and see whether the object's ETag is that of its content; send it if not. Without a
- * baseline on the host, a proof is the last run whose verdict was a match (docs/decisions/0002).
+ * "Compare" means: read the file and see whether the object's ETag is that of its content; send it if not. Asked for
+ * checksums, what would be kept is compared as well. Why this is enough: docs/decisions/0007.
  */
-import { isFolderMarker, isUnknown, type ObjectEntry, UnknownDirectories } from "#shared/entry.ts";
+import { isFolderMarker, type ObjectEntry, UnknownDirectories } from "#shared/entry.ts";
 import { march } from "#shared/march.ts";
-import type { WalkEntry, WalkedFile, WalkedUnknown } from "./walk.ts";
+import type { KnownFile } from "./baseline.ts";
+import type { Step } from "./steps.ts";
+import type { FileMarks, WalkedFile, WalkedUnknown } from "./walk.ts";
+
+/** A file that may be sent. */
+interface Sending {
+  readonly file: FileMarks;
+  /** What was there at the last run. */
+  readonly known: KnownFile | undefined;
+  /** What the listing says of its object; undefined where there is none. */
+  readonly was: "missing" | "changed" | undefined;
+  /** Whether only the object has changed since the last run, and not the file. */
+  readonly isDrift: boolean;
+}
 
 export type Action =
-  | { readonly do: "send"; readonly file: WalkedFile; readonly object: ObjectEntry | undefined }
-  | { readonly do: "compare"; readonly file: WalkedFile; readonly object: ObjectEntry }
-  | { readonly do: "keep"; readonly file: WalkedFile; readonly object: ObjectEntry }
-  | { readonly do: "note"; readonly unknown: WalkedUnknown }
-  | { readonly do: "remove"; readonly object: ObjectEntry };
+  | ({ readonly do: "send" } & Sending)
+  | ({ readonly do: "compare"; readonly etag: string } & Sending)
+  | { readonly do: "keep"; readonly file: FileMarks; readonly etag: string }
+  | { readonly do: "note"; readonly entry: WalkedUnknown; readonly known: KnownFile | undefined }
+  | { readonly do: "remove"; readonly path: string; readonly known: KnownFile | undefined };
 
-/** What is known from earlier runs. Times are of different clocks, and each is only held against its own. */
-export interface Evidence {
-  /** Objects written before this time of the validator's clock were as the files were; undefined: nothing is proven. */
-  readonly objectsProvenMs: number | undefined;
-  /** Files not changed since this time of the host's clock were as the objects were; undefined: nothing is proven. */
-  readonly filesProvenMs: number | undefined;
+/** What makes an object doubtful that no baseline knows. */
+export interface Doubts {
+  /** Objects written after this time of the validator's clock are in doubt; undefined: none is for its time. */
+  readonly objectsSinceMs: number | undefined;
   /** Whether a finding says that the object at a path is not the one that should be there. */
   suspects(path: string): boolean;
+  /** Whether size and times are not to be believed, of any file. */
+  readonly checksum: boolean;
 }
 
 /**
- * How far clocks may be apart, of validator and bucket or of host and file server, and how much later than shown an
- * object may be written (S3 shows whole seconds). Too much only costs a comparison.
+ * How far clocks may be apart, of validator and bucket, and how much later than shown an object may be written (S3
+ * shows whole seconds). Too much only costs a comparison.
  */
-const PROOF_TOLERANCE_MS = 5_000;
+const DOUBT_TOLERANCE_MS = 5_000;
 
-export async function* plan(
-  entries: Iterable<WalkEntry>,
-  listing: AsyncIterable<ObjectEntry>,
-  evidence: Evidence,
-): AsyncGenerator<Action, void, undefined> {
-  const unknownDirectories = new UnknownDirectories();
-  for await (const { source, target } of march(entries, listing)) {
-    if (source === undefined) {
-      if (!isFolderMarker(target) && !unknownDirectories.covers(target.path)) yield { do: "remove", object: target };
-    } else if ("unknown" in source && isUnknown(source)) {
-      unknownDirectories.pass(source);
-      yield { do: "note", unknown: source };
-    } else {
-      yield actionOf(source as WalkedFile, target, evidence);
+/** The plan of a shard whose objects the baseline knows. */
+export function* planKnown(
+  steps: Iterable<Step>,
+  { checksum }: Pick<Doubts, "checksum">,
+): Generator<Action, void, undefined> {
+  for (const step of steps) {
+    if (step.what === "gone") yield { do: "remove", path: step.path, known: step.known };
+    else if (step.what === "unknown") yield { do: "note", entry: step.entry, known: step.known };
+    else if (step.what === "same") yield keep(step.file, step.file.etag, step.file, checksum, undefined);
+    else {
+      const { file, known } = step;
+      if (known?.sizeBytes === file.sizeBytes) yield keep(file, known.etag, known, true, undefined);
+      else yield { do: "send", file, known, was: undefined, isDrift: false };
     }
   }
 }
 
-function actionOf(file: WalkedFile, object: ObjectEntry | undefined, evidence: Evidence): Action {
-  if (object === undefined || object.sizeBytes !== file.sizeBytes) return { do: "send", file, object };
-  const doubtful =
-    evidence.suspects(file.path) || objectIsDoubtful(object, evidence) || fileIsDoubtful(file, object, evidence);
-  return { do: doubtful ? "compare" : "keep", file, object };
+/** The plan of a shard that is listed. */
+export async function* planListed(
+  steps: readonly Step[],
+  listing: AsyncIterable<ObjectEntry>,
+  doubts: Doubts,
+): AsyncGenerator<Action, void, undefined> {
+  const unknownDirectories = new UnknownDirectories();
+  const entries = steps.filter((step) => step.what !== "gone");
+  for await (const { source: step, target } of march(entries, listing)) {
+    if (step === undefined) {
+      if (!isFolderMarker(target) && !unknownDirectories.covers(target.path))
+        yield { do: "remove", path: target.path, known: undefined };
+    } else if (step.what === "unknown") {
+      unknownDirectories.pass(step);
+      yield { do: "note", entry: step.entry, known: step.known };
+    } else if (step.what === "same") {
+      yield ofSame(step.file, target, doubts);
+    } else {
+      yield ofFile(step, target, doubts);
+    }
+  }
 }
 
-function objectIsDoubtful({ modifiedMs }: ObjectEntry, { objectsProvenMs }: Evidence): boolean {
-  return objectsProvenMs !== undefined && modifiedMs > objectsProvenMs - PROOF_TOLERANCE_MS;
+function ofSame(file: KnownFile, object: ObjectEntry | undefined, { checksum }: Doubts): Action {
+  if (object?.etag === file.etag && object.sizeBytes === file.sizeBytes)
+    return keep(file, file.etag, file, checksum, "changed");
+  return { do: "send", file, known: file, was: object === undefined ? "missing" : "changed", isDrift: true };
+}
+
+function ofFile(
+  { file, known, inHole }: Step & { what: "file" },
+  object: ObjectEntry | undefined,
+  doubts: Doubts,
+): Action {
+  if (object === undefined) return { do: "send", file, known, was: "missing", isDrift: false };
+  if (object.sizeBytes !== file.sizeBytes) return { do: "send", file, known, was: "changed", isDrift: false };
+  const doubtful = known !== undefined || inHole || doubts.suspects(file.path) || isNewer(file, object);
+  return keep(file, object.etag, known, doubtful || doubts.checksum || objectIsDoubtful(object, doubts), "changed");
+}
+
+function keep(
+  file: FileMarks,
+  etag: string,
+  known: KnownFile | undefined,
+  doubtful: boolean,
+  was: Sending["was"],
+): Action {
+  return doubtful ? { do: "compare", file, etag, known, was, isDrift: false } : { do: "keep", file, etag };
+}
+
+function objectIsDoubtful({ modifiedMs }: ObjectEntry, { objectsSinceMs }: Doubts): boolean {
+  return objectsSinceMs !== undefined && modifiedMs > objectsSinceMs - DOUBT_TOLERANCE_MS;
 }
 
 /** The time of the change counts, not only that of the content, which `cp -p`, `tar` and `rsync -t` set back. */
-function fileIsDoubtful(file: WalkedFile, object: ObjectEntry, { filesProvenMs }: Evidence): boolean {
-  if (filesProvenMs !== undefined) return file.changedMs > filesProvenMs - PROOF_TOLERANCE_MS;
-  return Math.max(file.modifiedMs, file.changedMs) > object.modifiedMs;
+function isNewer(file: WalkedFile, object: ObjectEntry): boolean {
+  return Math.max(file.modifiedMs, file.changedMs, file.placedMs) > object.modifiedMs;
 }

@@ -3,6 +3,8 @@
  * these, so that a simulation can drive the very same code.
  */
 import type { Page, PageRequest } from "#shared/listing.ts";
+import type { ShardRange } from "#shared/shard.ts";
+import type { BaselineItem } from "./baseline.ts";
 import type { UploadLost } from "./errors.ts";
 
 /**
@@ -21,6 +23,8 @@ export interface FileFacts {
   readonly changedMs: number;
   /** Device and inode: the same for two paths that are the same file. */
   readonly identity: string;
+  /** The inode alone; rounded where the file system has numbers beyond 2^53. */
+  readonly inode: number;
 }
 
 export interface DirectoryItem {
@@ -93,26 +97,52 @@ export interface Clock {
   sleep(delayMs: number): Promise<void>;
 }
 
-/** What a host remembers of its last proven run. */
-export interface Proof {
-  /** Objects written before this time of the validator's clock were as the files were. */
-  readonly objectsMs: number;
-  /** Files not changed since this time of the host's clock were as the objects were. */
-  readonly filesMs: number;
-}
-
-/** What a proof is about. */
-interface ProofSubject {
+/** What a baseline is about. */
+export interface BaselineSubject {
   readonly bucket: string;
   readonly prefix: string;
   /** The source's absolute path. */
   readonly directory: string;
 }
 
-export interface ProofStore {
-  /** Undefined when there is none that can be read. */
-  read(subject: ProofSubject): Promise<Proof | undefined>;
-  write(subject: ProofSubject, proof: Proof): Promise<void>;
+/** A baseline that was found. What turns out to be damaged while it is read is passed over, and not covered. */
+export interface Baseline {
+  /** All items in key order. To be read once. */
+  items(): AsyncIterable<BaselineItem>;
+  /** Whether it knows all that the bucket held in a range that `items` has passed, but for its holes. */
+  covers(range: Pick<ShardRange, "after" | "through">): boolean;
+  close(): Promise<void>;
+}
+
+/** A baseline that is being written. Nobody sees it before it is kept; a fault of the disk shows only then. */
+export interface BaselineDraft {
+  /**
+   * Adds what is to be remembered of a range; ranges come in any order.
+   *
+   * @param items in key order
+   * @param covered whether they are all that the bucket may hold there
+   */
+  add(range: Pick<ShardRange, "after" | "through">, items: readonly BaselineItem[], covered: boolean): Promise<void>;
+  /** Takes over what an earlier baseline knows after a path; null: all of it. */
+  takeOver(earlier: Baseline, after: string | null): Promise<void>;
+  /**
+   * Puts it in the place of the one before, as a whole.
+   *
+   * @param deleted whether all that was to be deleted is: then what is leaving is forgotten
+   */
+  keep(deleted: boolean): Promise<void>;
+  /** Ends it; without `keep` nothing of it is left. */
+  close(): Promise<void>;
+}
+
+export interface BaselineStore {
+  /**
+   * Undefined when there is none that can be read.
+   *
+   * @param notice is told why one that is there is not used
+   */
+  open(subject: BaselineSubject, notice: (reason: string) => void): Promise<Baseline | undefined>;
+  draft(subject: BaselineSubject, run: string): BaselineDraft;
 }
 
 export interface Ports {
@@ -120,7 +150,7 @@ export interface Ports {
   readonly bucket: Bucket;
   readonly queue: Queue;
   readonly clock: Clock;
-  readonly proofs: ProofStore;
+  readonly baselines: BaselineStore;
   /** Random bytes that nobody can guess. */
   randomBytes(count: number): Uint8Array;
   /** What can be learned about a queue and a validator that do not answer, a sentence a line. */

@@ -2,32 +2,40 @@
  * The record of a pass: what became of each entry, told once to tally and log, and what of it was a repair. What it
  * returns is the entry's line in the manifest.
  */
-import type { KnownEntry, ObjectEntry, UnknownEntry } from "#shared/entry.ts";
+import type { KnownEntry, UnknownEntry } from "#shared/entry.ts";
+import type { Finding } from "#shared/report.ts";
+import { type KnownFile, remember } from "./baseline.ts";
 import { textOfBytes } from "./escape.ts";
 import type { Log } from "./log.ts";
+import type { Action } from "./plan.ts";
 import type { BytePath } from "./ports.ts";
 import { reasonOf } from "./system-error.ts";
 import { type Repair, type State, Tally } from "./tally.ts";
 import type { Transferred, Untransferred } from "./transfer.ts";
-import type { WalkedFile, WalkedUnknown, WalkNotice } from "./walk.ts";
+import { type FileMarks, locationOf, type WalkedUnknown, type WalkNotice } from "./walk.ts";
 
 export interface RecordRequest {
-  /** The run whose findings this pass repairs: whatever it does is a repair. */
+  /** The run whose findings this pass repairs. */
   readonly repairs: string | null;
-  /** When the last proven run of this very source was; what changed in the bucket since then is drift. */
-  readonly driftSinceMs: number | undefined;
+  /** All of those findings; undefined where the report does not name them all: whatever the pass does is a repair. */
+  readonly corrections: readonly Finding[] | undefined;
+  readonly root: BytePath;
+  /** When the pass began, by the host's clock. */
+  readonly startedMs: number;
 }
 
 export class PassRecord {
   readonly tally = new Tally();
   readonly #request: RecordRequest;
   readonly #log: Pick<Log, "warn" | "info" | "debug">;
+  readonly #findings: ReadonlyMap<string, Finding["kind"]> | undefined;
   #walkErrors = 0;
   #filesSeen = 0;
 
   constructor(request: RecordRequest, log: Pick<Log, "warn" | "info" | "debug">) {
     this.#request = request;
     this.#log = log;
+    this.#findings = request.corrections && new Map(request.corrections.map(({ path, kind }) => [path, kind]));
   }
 
   /** How much of the source the walk could not see. */
@@ -40,31 +48,33 @@ export class PassRecord {
     return this.#filesSeen;
   }
 
-  kept(file: WalkedFile, etag: string): KnownEntry {
+  kept(file: FileMarks, etag: string): KnownFile {
     this.#filesSeen += 1;
     this.tally.count("unchanged");
     this.tally.fileBytes += file.sizeBytes;
-    return { path: file.path, sizeBytes: file.sizeBytes, etag };
+    // What the baseline knew already stays as it is.
+    return "etag" in file && file.etag === etag ? (file as KnownFile) : remember(file, etag, this.#request.startedMs);
   }
 
-  /** @param object what was there before */
-  uploaded(file: WalkedFile, { sizeBytes, etag }: Transferred, object: ObjectEntry | undefined): KnownEntry {
+  uploaded({ file, was, isDrift }: Action & { do: "send" | "compare" }, { sizeBytes, etag }: Transferred): KnownFile {
+    const { path } = file;
     this.#filesSeen += 1;
     this.tally.count("uploaded");
     this.tally.fileBytes += sizeBytes;
-    this.#log.info(`Uploaded [${file.path}], ${sizeBytes} bytes.`);
-    if (this.#mendsDrift(file, object)) this.#repaired(object === undefined ? "missing" : "changed", file.path);
-    return { path: file.path, sizeBytes, etag };
+    this.#log.info(`Uploaded [${path}], ${sizeBytes} bytes.`);
+    const kind = isDrift ? was : this.#repairOf(path, was);
+    if (kind !== undefined) this.#repaired(kind, path);
+    return remember({ ...file, sizeBytes }, etag, this.#request.startedMs);
   }
 
   /** A file that verify-only does not send. */
-  different(file: WalkedFile, etag: string): KnownEntry {
+  different({ path, sizeBytes }: FileMarks, etag: string): KnownEntry {
     this.#filesSeen += 1;
     this.tally.count("different");
-    return { path: file.path, sizeBytes: file.sizeBytes, etag };
+    return { path, sizeBytes, etag };
   }
 
-  untransferred(file: WalkedFile, outcome: Untransferred): UnknownEntry {
+  untransferred(file: FileMarks, outcome: Untransferred): UnknownEntry {
     if (outcome.state !== "vanished" && outcome.state !== "special") this.#filesSeen += 1;
     switch (outcome.state) {
       case "vanished":
@@ -80,7 +90,7 @@ export class PassRecord {
     }
   }
 
-  failed(file: WalkedFile, reason: string): UnknownEntry {
+  failed(file: FileMarks, reason: string): UnknownEntry {
     this.#filesSeen += 1;
     return this.#problem(file, "failed", reason);
   }
@@ -120,36 +130,19 @@ export class PassRecord {
     }
   }
 
-  deleted(path: string, foreign: boolean): void {
+  deleted(path: string): void {
     this.tally.deleted += 1;
     this.#log.info(`Deleted [${path}].`);
-    if (foreign) this.#repaired("unexpected", path);
+    // The pass before a repair has deleted what the source did not hold.
+    if (this.#repairOf(path, "changed") !== undefined) this.#repaired("unexpected", path);
   }
 
-  /**
-   * Whether somebody else put an object there that the source does not hold. Undefined when that cannot be told from
-   * its time: S3 shows whole seconds, and in this one the last run may have sent it.
-   */
-  isForeign(object: ObjectEntry): boolean | undefined {
-    const { driftSinceMs, repairs } = this.#request;
-    // The pass before this one has just deleted what the source does not hold.
-    if (repairs !== null) return true;
-    if (!this.#isDrift(object)) return false;
-    return driftSinceMs !== undefined && object.modifiedMs > driftSinceMs ? true : undefined;
-  }
-
-  /** Whether an object was written after the last proven run of this source. S3 shows whole seconds. */
-  #isDrift({ modifiedMs }: ObjectEntry): boolean {
-    const { driftSinceMs } = this.#request;
-    return driftSinceMs !== undefined && modifiedMs + 1_000 > driftSinceMs;
-  }
-
-  /** Whoever finds a file unchanged since the last proof and its object not, has found and mended a drift. */
-  #mendsDrift(file: WalkedFile, object: ObjectEntry | undefined): boolean {
-    const { driftSinceMs, repairs } = this.#request;
-    if (repairs !== null) return true;
-    const fileAsProven = driftSinceMs !== undefined && file.changedMs < driftSinceMs;
-    return fileAsProven && (object === undefined || this.#isDrift(object));
+  /** What was wrong with an object that a repair has mended; undefined when nobody but the user has changed it. */
+  #repairOf(path: string, was: "missing" | "changed" | undefined): Repair["kind"] | undefined {
+    if (this.#request.repairs === null) return undefined;
+    if (this.#findings === undefined) return was;
+    const found = this.#findings.get(path);
+    return found === undefined || found === "missing" || found === "unexpected" ? found : "changed";
   }
 
   #repaired(kind: Repair["kind"], path: string): void {
@@ -157,8 +150,8 @@ export class PassRecord {
     this.#log.info(`Repaired [${path}]: it was ${kind}.`);
   }
 
-  #problem(file: WalkedFile, state: State, reason: string): UnknownEntry {
-    this.#name(state, file.location, reason);
+  #problem(file: FileMarks, state: State, reason: string): UnknownEntry {
+    this.#name(state, locationOf(this.#request.root, file.path), reason);
     return { path: file.path, unknown: true };
   }
 

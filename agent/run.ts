@@ -5,15 +5,15 @@ import type { Report } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
 import { checkSource } from "./check-source.ts";
-import { findEvidence, proofOf, suspectsOf } from "./evidence.ts";
+import { correctionsOf, findDoubts } from "./doubts.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
-import type { Evidence } from "./plan.ts";
-import type { Ports } from "./ports.ts";
+import type { BaselineDraft, Ports } from "./ports.ts";
 import { type ShardsResult, syncShards } from "./shards.ts";
 import { summaryLines } from "./summary.ts";
+import { reasonOf } from "./system-error.ts";
 import { bytePathOf } from "./walk.ts";
 
 /** What the run knows of the process it runs in. */
@@ -32,23 +32,24 @@ export interface Surroundings {
 /** One pass over the source, and what the validator says of it. */
 interface Checked {
   readonly run: string;
-  /** By the host's clock. */
-  readonly startedMs: number;
   readonly synced: ShardsResult;
   readonly report: Report;
 }
 
 /** @throws {Failure} when the run ends without a verdict */
 export async function run(options: Options, ports: Ports, log: Log, surroundings: Surroundings): Promise<Outcome> {
-  const { target, verifyOnly, uploadOnly, ignoreWarnings } = options;
+  const { target, verifyOnly, uploadOnly, ignoreWarnings, checksum } = options;
   await checkSource(options, ports.disk);
   const source = { host: surroundings.host, directory: surroundings.directory };
-  const { evidence, driftSinceMs } = await findEvidence(target, source, ports, log);
+  const subject = { bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
 
-  const syncAndCheck = async (repairs: string | null, known: Evidence): Promise<Checked> => {
+  const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
     const started = ports.clock.now();
     const name = runId(started, ports.randomBytes(16));
     log.info(`Run [${name}]: ${verifyOnly ? "checking" : "syncing"}.`);
+    const corrections = correctionsOf(repaired?.report);
+    const earlier = await ports.baselines.open(subject, (reason) => log.info(`The baseline is not used: ${reason}.`));
+    const draft = ports.baselines.draft(subject, name);
     const request = {
       ...surroundings,
       root: bytePathOf(options.sourceDir),
@@ -56,24 +57,40 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       mode: verifyOnly ? "verify-only" : uploadOnly ? "upload-only" : "sync",
       allowEmptySource: options.allowEmptySource,
       run: name,
-      repairs,
-      evidence: known,
-      driftSinceMs,
+      startedMs: started.getTime(),
+      repairs: repaired?.run ?? null,
+      corrections,
+      listsAll: repaired !== undefined && corrections === undefined,
+      baseline: earlier,
+      draft,
+      doubts: onlyOnce(() => findDoubts({ target, source, report: repaired?.report, checksum }, ports.bucket, log)),
+      checksum,
       source,
     } as const;
-    const synced = await syncShards(request, ports, log);
-    log.info("All shards are sent; waiting for the report.");
-    const report = await awaitReport({ ...request, ...synced, timeoutMs: options.timeoutMs }, ports);
-    return { run: name, startedMs: started.getTime(), synced, report };
+    // What was sent is remembered however the run ends: whether it is still there, the validator sees in every run.
+    const remember = (deleted: boolean) => keepBaseline(draft, deleted, log);
+    try {
+      const synced = await syncShards(request, ports, log).catch(async (cause: unknown) => {
+        if (!verifyOnly) await remember(false);
+        throw cause;
+      });
+      if (!verifyOnly) await remember(synced.allDeleted);
+      log.info("All shards are sent; waiting for the report.");
+      const report = await awaitReport({ ...request, ...synced, timeoutMs: options.timeoutMs }, ports);
+      if (verifyOnly && report.verdict === "match") await remember(true);
+      return { run: name, synced, report };
+    } finally {
+      await draft.close();
+      await earlier?.close();
+    }
   };
 
-  const first = await syncAndCheck(null, evidence);
+  const first = await syncAndCheck();
   let last = first;
   if (!verifyOnly && isRepairable(first)) {
     log.warn("The validator found differences; a second run repairs them, once.");
-    last = await syncAndCheck(first.run, { ...evidence, suspects: suspectsOf(first.report) });
+    last = await syncAndCheck(first);
   }
-  await keepProof(last, { bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory }, ports, log);
 
   const outcome = outcomeOf(last.report, last.synced.tally, ignoreWarnings);
   const { faults, results } = summaryLines({
@@ -82,7 +99,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     report: last.report,
     tally: first.synced.tally,
     repair: last === first ? undefined : last.synced.tally,
-    deletionsWithheld: last.synced.deletionsWithheld,
+    deletionsWithheld: last.synced.isWhole ? 0 : last.report.totals.unexpected,
     ignoreWarnings,
     verifyOnly,
   });
@@ -95,20 +112,21 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
 function isRepairable({ report: { verdict, totals, extras }, synced }: Checked): boolean {
   if (verdict !== "mismatch") return false;
   if (totals.missing + totals.sizeDiffers + totals.etagDiffers > 0) return true;
-  return extras === "mismatch" && totals.unexpected > 0 && synced.deletionsWithheld === 0;
+  return extras === "mismatch" && totals.unexpected > 0 && synced.isWhole;
 }
 
-async function keepProof(
-  { report, startedMs }: Checked,
-  subject: Parameters<Ports["proofs"]["write"]>[0],
-  { proofs }: Ports,
-  log: Log,
-): Promise<void> {
-  const proof = proofOf(report, startedMs);
-  if (proof === undefined) return;
+async function keepBaseline(draft: BaselineDraft, deleted: boolean, log: Pick<Log, "warn">): Promise<void> {
   try {
-    await proofs.write(subject, proof);
+    await draft.keep(deleted);
   } catch (error) {
-    log.warn(`What this run proved cannot be kept, the next one compares more: ${String(error)}.`);
+    log.warn(`What this run sent cannot be remembered, the next one compares more: ${reasonOf(error)}.`);
   }
+}
+
+function onlyOnce<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= work();
+    return result;
+  };
 }

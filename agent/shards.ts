@@ -3,25 +3,29 @@
  * flight at a time, so memory does not grow with the number of files.
  */
 import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
+import { compareKeys } from "#shared/key.ts";
 import { ListingError, listRange } from "#shared/listing.ts";
 import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
-import { cutIntoShards, type Shard, type ShardRange } from "#shared/shard.ts";
+import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange, type ShardScale } from "#shared/shard.ts";
 import type { Target } from "#shared/target.ts";
 import { concernsAll } from "./aws-errors.ts";
+import { type BaselineItem, correct, type KnownFile } from "./baseline.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
-import { Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
+import { LISTINGS_IN_FLIGHT, Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
+import { listAhead, subRanges } from "./list-ahead.ts";
 import type { Log } from "./log.ts";
-import { type Action, type Evidence, plan } from "./plan.ts";
-import type { BytePath, FileFacts, Ports } from "./ports.ts";
+import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
+import type { Baseline, BaselineDraft, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
-import { type Deletion, type HeldShard, Spool } from "./spool.ts";
+import { type HeldShard, Spool } from "./spool.ts";
+import { type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
 import { hasContent, send } from "./transfer.ts";
-import { bytePathOf, join, type WalkEntry, walk } from "./walk.ts";
+import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 3;
 /** How many files are open at once: more than requests, so that the next one is read while others travel. */
@@ -32,13 +36,20 @@ const MAX_FAILURES_IN_A_ROW = 20;
 const NO_ETAG = "-";
 
 export interface ShardsRequest extends RecordRequest {
-  readonly root: BytePath;
   readonly target: Target;
   readonly mode: "sync" | "upload-only" | "verify-only";
   readonly allowEmptySource: boolean;
   readonly shardEntries: number | undefined;
   readonly run: string;
-  readonly evidence: Evidence;
+  /** What the last run remembers; undefined: nothing. */
+  readonly baseline: Baseline | undefined;
+  /** Takes what this pass has to remember, also when it fails. */
+  readonly draft: BaselineDraft;
+  /** Whether the bucket is listed even where the baseline knows it. */
+  readonly listsAll: boolean;
+  /** Asked for at the first listing. */
+  readonly doubts: () => Promise<Doubts>;
+  readonly checksum: boolean;
   readonly source: Message["source"];
   readonly agentVersion: string;
   /** Throws when the run was interrupted. */
@@ -50,8 +61,10 @@ export interface ShardsResult {
   readonly digest: string;
   readonly shardCount: number;
   readonly tally: Tally;
-  /** Objects that were to be deleted and were not, because the walk was not complete. */
-  readonly deletionsWithheld: number;
+  /** Whether the source could be read as a whole; otherwise nothing was deleted. */
+  readonly isWhole: boolean;
+  /** Whether all that was to be deleted is gone. */
+  readonly allDeleted: boolean;
 }
 
 /** @throws {Failure} when the pass could not be ended; what was uploaded is in the bucket, nothing else was deleted */
@@ -77,6 +90,10 @@ class Pass {
   readonly #spool = new Spool();
   readonly #files = new Limit(FILES_IN_FLIGHT);
   readonly #requests = new Limit(REQUESTS_IN_FLIGHT);
+  readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
+  /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
+  #lastBegun: ShardRange | undefined;
+  #deletionFaults = 0;
   #failuresInARow = 0;
   #fault: { readonly cause: unknown } | undefined;
 
@@ -88,7 +105,7 @@ class Pass {
   }
 
   async run(): Promise<ShardsResult> {
-    const { root, target, shardEntries } = this.#request;
+    const { root, target, shardEntries, baseline, corrections } = this.#request;
     const { disk } = this.#ports;
     const before = await disk.facts(root, true);
     const walked = walk({
@@ -98,12 +115,15 @@ class Pass {
       notice: (notice) => this.#record.notice(notice),
       check: () => this.#check(),
     });
+    const known = baseline?.items() ?? NOTHING;
+    const steps = stepsOf(walked, corrections === undefined ? known : correct(known, corrections, target.keyPrefix));
     const shards = new Limit(SHARDS_IN_FLIGHT);
     const working: Promise<void>[] = [];
     try {
-      for await (const shard of cutIntoShards(walked, () => new ManifestScale(shardEntries), target.keyPrefix)) {
+      for await (const shard of cutIntoShards(steps, () => new StepScale(shardEntries), target.keyPrefix)) {
         const release = await shards.acquire();
         if (this.#fault !== undefined) break;
+        this.#lastBegun = shard.range;
         working.push(
           this.#workShard(shard)
             .catch((cause: unknown) => this.#stop(cause))
@@ -115,15 +135,25 @@ class Pass {
     }
     // Also after a fault: nothing of this run may still be under way when it ends.
     await Promise.all(working);
+    await this.#rememberRest();
     if (this.#fault !== undefined) throw this.#fault.cause;
     await this.#checkRoot(before);
-    const deletionsWithheld = await this.#deleteAndSendHeld();
+    await this.#deleteAndSendHeld();
+    const isWhole = this.#record.walkErrors === 0;
     return {
       digest: runDigest(this.#digests),
       shardCount: this.#digests.length,
       tally: this.#record.tally,
-      deletionsWithheld,
+      isWhole,
+      allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#deletionFaults === 0,
     };
+  }
+
+  /** Of what this pass did not come to, the earlier baseline is still right. */
+  async #rememberRest(): Promise<void> {
+    const { baseline, draft } = this.#request;
+    const reached = this.#lastBegun;
+    if (baseline !== undefined && !reached?.last) await draft.takeOver(baseline, reached?.through ?? null);
   }
 
   close(): Promise<void> {
@@ -167,7 +197,7 @@ class Pass {
     if (this.#fault !== undefined) throw this.#fault.cause;
   }
 
-  async #workShard(shard: Shard<WalkEntry>): Promise<void> {
+  async #workShard(shard: Shard<Step>): Promise<void> {
     const held = this.#spool.shard(shard.range.index);
     try {
       const entries = await this.#workEntries(shard, held);
@@ -183,53 +213,76 @@ class Pass {
   }
 
   /** Does what the plan of a shard says, but for its deletions, and returns the manifest's entries. */
-  async #workEntries(shard: Shard<WalkEntry>, held: HeldShard): Promise<ManifestEntry[]> {
-    const { target, evidence, mode } = this.#request;
+  async #workEntries({ range, entries: steps }: Shard<Step>, held: HeldShard): Promise<ManifestEntry[]> {
+    const { target, mode, draft, checksum } = this.#request;
+    const isListed = this.#mustList(range, steps);
+    const actions = isListed ? this.#planListed(range, steps) : planKnown(steps, { checksum });
     const entries: (ManifestEntry | Promise<ManifestEntry>)[] = [];
+    const items: (BaselineItem | undefined | Promise<BaselineItem | undefined>)[] = [];
+    let reached: string | undefined;
+    let ended = false;
     try {
-      for await (const action of plan(shard.entries, this.#listed(shard.range), evidence)) {
+      for await (const action of actions) {
         this.#check();
         switch (action.do) {
-          case "note":
-            entries.push(this.#record.unknown(action.unknown));
+          case "note": {
+            const entry = this.#record.unknown(action.entry);
+            reached = entry.path;
+            entries.push(entry);
+            items.push(action.known ?? entry);
             break;
-          case "keep":
-            entries.push(this.#record.kept(action.file, action.object.etag));
+          }
+          case "keep": {
+            const entry = this.#record.kept(action.file, action.etag);
+            reached = entry.path;
+            entries.push(entry);
+            items.push(entry);
             break;
+          }
           case "remove":
-            if (mode === "sync")
-              await held.add({
-                key: target.keyPrefix + action.object.path,
-                foreign: await this.#isForeign(action.object),
-              });
+            reached = action.path;
+            // What a listing shows, the validator finds again; it may be more than memory holds.
+            if (!isListed) items.push(leaving(action));
+            if (mode === "sync") await held.add(target.keyPrefix + action.path);
             break;
           default: {
             const release = await this.#files.acquire();
+            reached = action.file.path;
             const entry = this.#transfer(action).finally(release);
             // Awaited below; until then a rejection must not count as unhandled.
             entry.catch((cause: unknown) => this.#stop(cause));
             entries.push(entry);
+            items.push(entry.then((settled) => itemOf(settled) ?? action.known).catch(() => action.known));
           }
         }
       }
+      ended = true;
     } finally {
       await Promise.allSettled(entries);
+      ended &&= this.#fault === undefined;
+      const left = ended ? [] : steps.filter(({ path }) => reached === undefined || compareKeys(reached, path) < 0);
+      const settled = [...(await Promise.all(items)), ...left.map(leftItemOf)];
+      await draft.add(
+        range,
+        settled.filter((item) => item !== undefined),
+        ended || !isListed,
+      );
     }
     return Promise.all(entries);
   }
 
-  /** Only for telling it: a directory that has not changed since the last proof has not lost a file since. */
-  async #isForeign(object: ObjectEntry): Promise<boolean> {
-    const { root, driftSinceMs = 0 } = this.#request;
-    const known = this.#record.isForeign(object);
-    if (known !== undefined) return known;
-    const directories = object.path.split("/").slice(0, -1);
-    // No walk yields such a path.
-    if (directories.some((name) => name === "" || name === "." || name === "..")) return true;
-    const facts = await this.#ports.disk
-      .facts(join(root, bytePathOf(directories.join("/"))), true)
-      .catch(() => undefined);
-    return facts !== undefined && facts.modifiedMs < driftSinceMs;
+  /** Whether the baseline leaves open what the bucket holds in a shard. */
+  #mustList(range: ShardRange, steps: readonly Step[]): boolean {
+    const { baseline, listsAll, mode } = this.#request;
+    if (listsAll || baseline === undefined || !baseline.covers(range)) return true;
+    // A check sends nothing, and so must see what is there of a file that is not as it was.
+    return steps.some((step) => step.what === "file" && (step.inHole || mode === "verify-only"));
+  }
+
+  async *#planListed(range: ShardRange, steps: readonly Step[]): AsyncGenerator<Action, void, undefined> {
+    const doubts = await this.#request.doubts();
+    const listing = listAhead(subRanges(range, steps), (part) => this.#listed(part));
+    yield* planListed(steps, listing, doubts);
   }
 
   #message(range: ShardRange, entries: readonly ManifestEntry[]): string {
@@ -249,10 +302,15 @@ class Pass {
     });
   }
 
-  async *#listed(range: ShardRange): AsyncGenerator<ObjectEntry, void, undefined> {
+  async *#listed(range: Pick<ShardRange, "after" | "through">): AsyncGenerator<ObjectEntry, void, undefined> {
     const { target } = this.#request;
     try {
-      yield* listRange((page) => this.#ports.bucket.fetchPage(page), target.keyPrefix, range);
+      const fetchPage: Ports["bucket"]["fetchPage"] = (page) =>
+        this.#listings.run(() => {
+          this.#check();
+          return this.#ports.bucket.fetchPage(page);
+        });
+      yield* listRange(fetchPage, target.keyPrefix, range);
     } catch (cause) {
       if (!(cause instanceof ListingError)) throw cause;
       throw new Failure({
@@ -266,33 +324,29 @@ class Pass {
     }
   }
 
-  /** @returns how many deletions were withheld */
-  async #deleteAndSendHeld(): Promise<number> {
+  async #deleteAndSendHeld(): Promise<void> {
     const count = this.#spool.deletionCount;
     const complete = this.#record.walkErrors === 0;
     if (count > 0 && complete) this.#guard(count);
     await this.#spool.replay({
-      remove: async (deletions) => {
+      remove: async (keys) => {
         this.#check();
-        if (complete) await this.#remove(deletions);
+        if (complete) await this.#remove(keys);
       },
       send: (message) => this.#ports.queue.send(message),
     });
-    if (count === 0 || complete) return 0;
+    if (count === 0 || complete) return;
     this.#log.warn(
       `${count} objects that the source does not hold were not deleted: the source could not be read as a whole.`,
     );
-    return count;
   }
 
-  async #remove(deletions: readonly Deletion[]): Promise<void> {
-    const faults = await this.#ports.bucket.remove(deletions.map(({ key }) => key));
+  async #remove(keys: readonly string[]): Promise<void> {
+    const faults = await this.#ports.bucket.remove(keys);
+    this.#deletionFaults += faults.length;
     const kept = new Set(faults.map(({ key }) => key));
     for (const { key, reason } of faults) this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
-    for (const { key, foreign } of deletions) {
-      if (kept.has(key)) continue;
-      this.#record.deleted(key.slice(this.#request.target.keyPrefix.length), foreign);
-    }
+    for (const key of keys) if (!kept.has(key)) this.#record.deleted(key.slice(this.#request.target.keyPrefix.length));
   }
 
   /** An empty source is more likely a file system that is not mounted than a wish to empty the bucket. */
@@ -310,15 +364,16 @@ class Pass {
 
   /** Sends a file, or compares it first; what comes of it is the manifest's entry. */
   async #transfer(action: Action & { do: "send" | "compare" }): Promise<ManifestEntry> {
-    const { file, object } = action;
-    const { target, mode } = this.#request;
+    const { file } = action;
+    const { root, target, mode } = this.#request;
     const { disk, bucket } = this.#ports;
     const limit = this.#requests;
+    const location = locationOf(root, file.path);
     let etag: string | undefined;
     if (action.do === "compare") {
-      const compared = await hasContent(file, action.object.etag, { disk, limit });
+      const compared = await hasContent({ location, sizeBytes: file.sizeBytes }, action.etag, { disk, limit });
       if (compared.state !== "compared") return this.#record.untransferred(file, compared);
-      if (compared.same) return this.#record.kept(file, compared.etag);
+      if (compared.same) return this.#record.kept(file, action.etag);
       etag = compared.etag;
     }
     if (mode === "verify-only") {
@@ -327,10 +382,10 @@ class Pass {
     this.#check();
     const key = target.keyPrefix + file.path;
     try {
-      const sent = await send({ location: file.location, key }, { disk, bucket, limit });
+      const sent = await send({ location, key }, { disk, bucket, limit });
       if (sent.state !== "sent") return this.#record.untransferred(file, sent);
       this.#failuresInARow = 0;
-      return this.#record.uploaded(file, sent, object);
+      return this.#record.uploaded(action, sent);
     } catch (error) {
       this.#failuresInARow += 1;
       const denied = error instanceof Failure && error.outcome === "denied" && this.#deniedForAll(error);
@@ -345,4 +400,43 @@ class Pass {
     const { uploaded, unchanged } = this.#record.tally.counts;
     return uploaded + unchanged === 0 || !error.reason.startsWith("access denied");
   }
+}
+
+/** No baseline. */
+const NOTHING: AsyncIterable<BaselineItem> = { async *[Symbol.asyncIterator]() {} };
+
+/** Weighs what goes into the manifest, and counts what does not: either may be many. */
+class StepScale implements ShardScale<Step> {
+  readonly #manifest: ManifestScale;
+  readonly #most: number;
+  #gone = 0;
+
+  constructor(most: number = MAX_SHARD_ENTRIES) {
+    this.#manifest = new ManifestScale(most);
+    this.#most = most;
+  }
+
+  fits(step: Step): boolean {
+    if (step.what !== "gone") return this.#manifest.fits(step);
+    if (this.#gone >= this.#most) return false;
+    this.#gone += 1;
+    return true;
+  }
+}
+
+/** What to remember of an entry that was transferred, compared or kept. */
+function itemOf(entry: ManifestEntry): KnownFile | undefined {
+  return "inode" in entry ? (entry as KnownFile) : undefined;
+}
+
+/** What to remember of an object that is to be deleted, until it is. */
+function leaving({ path, known }: { path: string; known: KnownFile | undefined }): BaselineItem {
+  return known === undefined ? { path, gone: true } : { ...known, leaving: true };
+}
+
+/** What to remember of a step that the pass did not come to. */
+function leftItemOf(step: Step): BaselineItem | undefined {
+  if (step.what === "gone") return leaving(step);
+  if (step.what === "unknown") return step.known ?? { path: step.path, unknown: true };
+  return step.what === "same" ? step.file : step.known;
 }

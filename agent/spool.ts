@@ -7,15 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "./errors.ts";
 
-export interface Deletion {
-  readonly key: string;
-  /** Whether somebody else wrote the object, for all we know: it is newer than the last proven run. */
-  readonly foreign: boolean;
-}
-
 /** What is done with a shard that was held back, in this order. */
 export interface HeldShardUse {
-  remove(deletions: readonly Deletion[]): Promise<void>;
+  remove(keys: readonly string[]): Promise<void>;
   send(message: string): Promise<void>;
 }
 
@@ -56,7 +50,7 @@ export class Spool {
       try {
         // One line is one batch, or at last the message.
         for await (const line of file.readLines()) {
-          const held = JSON.parse(line) as readonly Deletion[] | string;
+          const held = JSON.parse(line) as readonly string[] | string;
           if (typeof held === "string") await send(held);
           else await remove(held);
         }
@@ -81,7 +75,7 @@ interface HeldShardPorts {
 export class HeldShard {
   readonly #ports: HeldShardPorts;
   #file: FileHandle | undefined;
-  #batch: Deletion[] = [];
+  #batch: string[] = [];
   #count = 0;
 
   constructor(ports: HeldShardPorts) {
@@ -93,9 +87,9 @@ export class HeldShard {
   }
 
   /** @throws {Failure} when there is no place for it */
-  async add(deletion: Deletion): Promise<void> {
+  async add(key: string): Promise<void> {
     this.#count += 1;
-    this.#batch.push(deletion);
+    this.#batch.push(key);
     if (this.#batch.length === BATCH_DELETIONS) await this.#flush();
   }
 
@@ -119,7 +113,7 @@ export class HeldShard {
     this.#batch = [];
   }
 
-  async #write(held: readonly Deletion[] | string): Promise<void> {
+  async #write(held: readonly string[] | string): Promise<void> {
     try {
       this.#file ??= await this.#ports.create();
       await this.#file.appendFile(`${JSON.stringify(held).replace(/[\u2028\u2029]/g, escapeUnit)}\n`);

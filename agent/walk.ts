@@ -6,16 +6,23 @@
  */
 import type { Entry } from "#shared/entry.ts";
 import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
+import { DirectoryNames, type Item } from "./directory-names.ts";
 import type { BytePath, Disk, FileFacts } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
-/** A file to back up. */
-export interface WalkedFile extends Entry {
-  readonly location: BytePath;
+/** A file, and by what it is told from what it was before, or from another file in its place. */
+export interface FileMarks extends Entry {
   readonly sizeBytes: number;
   readonly modifiedMs: number;
-  /** When the file, or a link or directory that it was reached by, was last changed or put in place. */
+  /** When content or inode last changed. */
   readonly changedMs: number;
+  readonly inode: number;
+}
+
+/** A file to back up. */
+export interface WalkedFile extends FileMarks {
+  /** When a link or directory that the file was reached by was last put in place; 0 when nothing tells of it. */
+  readonly placedMs: number;
 }
 
 /** Something that is there and could not be read. A path that ends in "/" stands for all below it. */
@@ -38,17 +45,6 @@ export interface WalkNotice {
     | "name-too-long";
 }
 
-interface Item {
-  /** Byte string to sort by: a directory's name ends in "/". */
-  readonly sortName: BytePath;
-  readonly name: BytePath;
-  readonly kind: "directory" | "file" | "unknown";
-  facts?: FileFacts;
-  fault?: unknown;
-  /** When the link was made that leads here; undefined without a link. */
-  readonly linkedMs?: number;
-}
-
 interface Level {
   readonly location: BytePath;
   /** "" or ends in "/"; undefined below a name that cannot be part of a key. */
@@ -56,8 +52,10 @@ interface Level {
   readonly identity: string;
   /** When one of the links or directories on the way here was last put in place: nothing below counts as older. */
   readonly placedMs: number;
-  readonly items: Item[];
+  readonly names: DirectoryNames;
   next: number;
+  /** The names at hand, with what was asked about them. */
+  ahead: Item[];
 }
 
 /** How many files' facts are asked for at a time. */
@@ -90,19 +88,20 @@ export async function* walk({
       path: "",
       identity: rootFacts.identity,
       placedMs: movedMs(rootFacts),
-      items: await readDirectory(root, disk, notice),
+      names: await readDirectory(root, disk, notice),
       next: 0,
+      ahead: [],
     },
   ];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     check();
     const position = level.next++;
-    const item = level.items[position];
+    if (position % FACTS_AHEAD === 0) level.ahead = await lookAhead(level, position, disk);
+    const item = level.ahead[position % FACTS_AHEAD];
     if (item === undefined) {
       levels.pop();
       continue;
     }
-    if (position % FACTS_AHEAD === 0) await addFacts(level, position, disk);
     const location = join(level.location, item.name);
     const name = level.path === undefined ? undefined : textOf(item.sortName);
     const path = name === undefined ? undefined : `${level.path}${name}`;
@@ -121,9 +120,8 @@ export async function* walk({
     } else if (item.facts === undefined) {
       yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
     } else if (item.facts.kind === "file") {
-      const { sizeBytes, modifiedMs } = item.facts;
-      const changedMs = Math.max(item.facts.changedMs, level.placedMs, item.linkedMs ?? 0);
-      yield { path, location, sizeBytes, modifiedMs, changedMs };
+      const { sizeBytes, modifiedMs, changedMs, inode } = item.facts;
+      yield { path, sizeBytes, modifiedMs, changedMs, inode, placedMs: Math.max(level.placedMs, item.linkedMs ?? 0) };
     } else if (item.facts.kind === "directory") {
       // It was a file when its directory was read, and so stands in the wrong place; what is below was not walked.
       const cause = new Error("it became a directory while the source was walked");
@@ -153,7 +151,8 @@ async function enter(
     const { identity } = facts;
     if (levels.some((level) => level.identity === identity)) return { location, what: "link-loop" };
     const placedMs = Math.max(levels.at(-1)?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
-    levels.push({ location, path, identity, placedMs, items: await readDirectory(location, disk, notice), next: 0 });
+    const names = await readDirectory(location, disk, notice);
+    levels.push({ location, path, identity, placedMs, names, next: 0, ahead: [] });
     return undefined;
   } catch (cause) {
     if (path === undefined) return { location, what: "name-not-utf8" };
@@ -170,12 +169,15 @@ function movedMs({ changedMs, modifiedMs }: FileFacts): number {
   return changedMs > modifiedMs ? changedMs : 0;
 }
 
-async function readDirectory(location: BytePath, disk: Disk, notice: (notice: WalkNotice) => void): Promise<Item[]> {
-  const items: Item[] = [];
+async function readDirectory(
+  location: BytePath,
+  disk: Disk,
+  notice: (notice: WalkNotice) => void,
+): Promise<DirectoryNames> {
+  const names = new DirectoryNames();
   const links: BytePath[] = [];
   for await (const { name, kind } of disk.directory(location)) {
-    if (kind === "file") items.push({ sortName: name, name, kind });
-    else if (kind === "directory") items.push({ sortName: `${name}/`, name, kind });
+    if (kind === "file" || kind === "directory") names.add(name, kind);
     else if (kind === "link") links.push(name);
     else notice({ location: join(location, name), what: "special" });
   }
@@ -184,37 +186,43 @@ async function readDirectory(location: BytePath, disk: Disk, notice: (notice: Wa
     try {
       const { changedMs: linkedMs } = await disk.facts(join(location, name), false);
       const facts = await disk.facts(join(location, name), true);
-      if (facts.kind === "directory") items.push({ sortName: `${name}/`, name, kind: "directory", facts, linkedMs });
-      else items.push({ sortName: name, name, kind: "file", facts, linkedMs });
+      names.add(name, facts.kind === "directory" ? "directory" : "file", { facts, linkedMs });
     } catch (fault) {
       // It may have led to a file or to a directory: neither that object nor those below it are known.
-      items.push({ sortName: name, name, kind: "unknown", fault });
-      items.push({ sortName: `${name}/`, name, kind: "unknown", fault });
+      names.add(name, "unknown", { fault });
+      names.add(name, "unknown directory", { fault });
     }
   }
-  items.sort((left, right) => (left.sortName < right.sortName ? -1 : 1));
-  // A directory that changes while it is read may show a name twice.
-  return items.filter((item, index) => item.sortName !== items[index - 1]?.sortName);
+  names.sort();
+  return names;
 }
 
-async function addFacts(level: Level, from: number, disk: Disk): Promise<void> {
-  const ahead = level.items.slice(from, from + FACTS_AHEAD).filter((item) => item.kind === "file" && !item.facts);
+/** The next items of a directory, with the facts of its files. */
+async function lookAhead({ location, names }: Level, from: number, disk: Disk): Promise<Item[]> {
+  const items = names.slice(from, from + FACTS_AHEAD);
   await Promise.all(
-    ahead.map(async (item) => {
+    items.map(async (item) => {
+      if (item.kind !== "file" || item.facts !== undefined) return;
       try {
-        item.facts = await disk.facts(join(level.location, item.name), false);
+        item.facts = await disk.facts(join(location, item.name), false);
         // It became a link since its directory was read: what matters is what an open would find.
-        if (item.facts.kind === "link") item.facts = await disk.facts(join(level.location, item.name), true);
+        if (item.facts.kind === "link") item.facts = await disk.facts(join(location, item.name), true);
       } catch (fault) {
         item.fault = fault;
       }
     }),
   );
+  return items;
 }
 
 /** The text of a byte string, or undefined when it is not UTF-8. */
 function textOf(bytes: BytePath): string | undefined {
   return /^[\0-\x7f]*$/.test(bytes) ? bytes : decodeName(Buffer.from(bytes, "latin1"));
+}
+
+/** Where the file of a path lies below a root. */
+export function locationOf(root: BytePath, path: string): BytePath {
+  return join(root, bytePathOf(path));
 }
 
 /** The byte string of a path as the user wrote it. */

@@ -30,6 +30,7 @@ test("without any switch everything has its default", () => {
     uploadOnly: false,
     ignoreWarnings: false,
     allowEmptySource: false,
+    checksum: false,
     timeoutMs: 900_000,
     queueUrl: undefined,
     detailedExitCodes: false,

@@ -1,55 +1,134 @@
-/** The plan of a shard: its truth table row by row, and a naive model of it over random walks and listings. */
+/** The plan of a shard: its truth tables row by row, and a naive model of it over random walks, baselines, listings. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { type Action, type Evidence, plan } from "#agent/plan.ts";
+import type { BaselineItem, KnownFile } from "#agent/baseline.ts";
+import { type Action, type Doubts, planKnown, planListed } from "#agent/plan.ts";
+import { type Step, stepsOf } from "#agent/steps.ts";
 import type { WalkEntry, WalkedFile, WalkedUnknown } from "#agent/walk.ts";
 import type { ObjectEntry } from "#shared/entry.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 
 const HOUR_MS = 3_600_000;
-const PROVEN_MS = 100 * HOUR_MS;
-const NOTHING_PROVEN: Evidence = { objectsProvenMs: undefined, filesProvenMs: undefined, suspects: () => false };
-const PROVEN: Evidence = { ...NOTHING_PROVEN, objectsProvenMs: PROVEN_MS };
-const FILES_PROVEN: Evidence = { ...PROVEN, filesProvenMs: PROVEN_MS };
+const MATCH_MS = 100 * HOUR_MS;
+const NO_DOUBTS: Doubts = { objectsSinceMs: undefined, suspects: () => false, checksum: false };
+const SINCE_MATCH: Doubts = { ...NO_DOUBTS, objectsSinceMs: MATCH_MS };
 
 function file(path: string, facts: Partial<WalkedFile> = {}): WalkedFile {
-  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs } = facts;
-  return { path, location: `/${path}`, sizeBytes, modifiedMs, changedMs };
+  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs, inode = 1, placedMs = 0 } = facts;
+  return { path, sizeBytes, modifiedMs, changedMs, inode, placedMs };
+}
+
+function known(path: string, facts: Partial<KnownFile> = {}): KnownFile {
+  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs, inode = 1, etag = "e" } = facts;
+  return { path, sizeBytes, modifiedMs, changedMs, inode, etag };
 }
 
 function unknown(path: string): WalkedUnknown {
   return { path, unknown: true, location: `/${path}`, cause: undefined, reason: "unreadable-file" };
 }
 
-function object(path: string, { sizeBytes = 1, modifiedMs = 2 * HOUR_MS } = {}): ObjectEntry {
-  return { path, sizeBytes, etag: "e", modifiedMs };
+function object(path: string, { sizeBytes = 1, modifiedMs = 2 * HOUR_MS, etag = "e" } = {}): ObjectEntry {
+  return { path, sizeBytes, etag, modifiedMs };
 }
 
 async function* stream<E>(entries: readonly E[]): AsyncGenerator<E, void, undefined> {
   yield* entries;
 }
 
-async function planned(entries: readonly WalkEntry[], objects: readonly ObjectEntry[], evidence: Evidence) {
-  const actions: Action[] = [];
-  for await (const action of plan(entries, stream(objects), evidence)) actions.push(action);
-  return actions;
+async function steps(entries: readonly WalkEntry[], items: readonly BaselineItem[]): Promise<Step[]> {
+  return Array.fromAsync(stepsOf(stream(entries), stream(items)));
+}
+
+/** The actions for a shard that is listed. */
+async function planned(
+  entries: readonly WalkEntry[],
+  objects: readonly ObjectEntry[],
+  doubts: Doubts = NO_DOUBTS,
+  items: readonly BaselineItem[] = [],
+): Promise<Action[]> {
+  return Array.fromAsync(planListed(await steps(entries, items), stream(objects), doubts));
 }
 
 function shown(action: Action): string {
-  const { path } = "file" in action ? action.file : "unknown" in action ? action.unknown : action.object;
-  return `${action.do} ${path}`;
+  const { path } = "file" in action ? action.file : "entry" in action ? action.entry : action;
+  const drift = "isDrift" in action && action.isDrift ? `, drift: ${action.was}` : "";
+  return `${action.do} ${path}${drift}`;
 }
 
 interface Row {
   readonly title: string;
   readonly source?: WalkEntry;
+  readonly item?: BaselineItem;
   readonly target?: ObjectEntry;
-  readonly evidence?: Evidence;
+  readonly doubts?: Doubts;
   readonly action: readonly string[];
 }
 
-const ROWS: readonly Row[] = [
+const WITHOUT_LISTING: readonly Row[] = [
+  { title: "the same file is kept", source: file("a"), item: known("a"), action: ["keep a"] },
+  { title: "a file that nobody knows is sent", source: file("a"), action: ["send a"] },
+  {
+    title: "a file of another size is sent",
+    source: file("a", { sizeBytes: 2 }),
+    item: known("a"),
+    action: ["send a"],
+  },
+  {
+    title: "a file of another mtime is compared",
+    source: file("a", { modifiedMs: 2, changedMs: 1 }),
+    item: known("a", { modifiedMs: 1, changedMs: 1 }),
+    action: ["compare a"],
+  },
+  {
+    title: "fault 57: a file of another ctime is compared, whatever its mtime",
+    source: file("a", { changedMs: 2 }),
+    item: known("a", { changedMs: 1 }),
+    action: ["compare a"],
+  },
+  {
+    title: "fault 57: a file from the future that is the same is kept",
+    source: file("a", { modifiedMs: 1_000 * HOUR_MS, changedMs: 1 }),
+    item: known("a", { modifiedMs: 1_000 * HOUR_MS, changedMs: 1 }),
+    action: ["keep a"],
+  },
+  {
+    title: "another inode with the same times is compared",
+    source: file("a", { inode: 2 }),
+    item: known("a"),
+    action: ["compare a"],
+  },
+  {
+    title: "fault 57: a file that changed about when it was looked at is compared",
+    source: file("a"),
+    item: known("a", { changedMs: Number.NaN }),
+    action: ["compare a"],
+  },
+  {
+    title: "the same file is compared when checksums are asked for",
+    source: file("a"),
+    item: known("a"),
+    doubts: { ...NO_DOUBTS, checksum: true },
+    action: ["compare a"],
+  },
+  {
+    title: "a file whose object was to be deleted is sent",
+    source: file("a"),
+    item: { path: "a", gone: true },
+    action: ["send a"],
+  },
+  { title: "a file that vanished is removed", item: known("a"), action: ["remove a"] },
+  { title: "what was to be deleted is removed", item: { path: "a", gone: true }, action: ["remove a"] },
+  {
+    title: "an unknown file is noted, and its object stays",
+    source: unknown("a"),
+    item: known("a"),
+    action: ["note a"],
+  },
+  { title: "a hole without a file is nothing", item: { path: "a", unknown: true }, action: [] },
+];
+
+const LISTED: readonly Row[] = [
   { title: "a file without an object is sent", source: file("a"), action: ["send a"] },
   {
     title: "a file of another size is sent",
@@ -82,25 +161,10 @@ const ROWS: readonly Row[] = [
     action: ["compare a"],
   },
   {
-    title: "a file changed after its last proof is compared, however old its content says it is",
-    source: file("a", { changedMs: PROVEN_MS + 1 }),
+    title: "an old file that a link or a directory put in place after the object is compared",
+    source: file("a", { placedMs: 2 * HOUR_MS + 1 }),
     target: object("a"),
-    evidence: FILES_PROVEN,
     action: ["compare a"],
-  },
-  {
-    title: "a file changed about when its last proof began is compared",
-    source: file("a", { changedMs: PROVEN_MS - 4_999 }),
-    target: object("a"),
-    evidence: FILES_PROVEN,
-    action: ["compare a"],
-  },
-  {
-    title: "a file not changed since its last proof is kept, even if it is newer than the object",
-    source: file("a", { modifiedMs: 1_000 * HOUR_MS, changedMs: PROVEN_MS - 5_000 }),
-    target: object("a"),
-    evidence: FILES_PROVEN,
-    action: ["keep a"],
   },
   {
     title: "fault 57: a file from the future is compared",
@@ -109,39 +173,81 @@ const ROWS: readonly Row[] = [
     action: ["compare a"],
   },
   {
+    title: "any file is compared when checksums are asked for",
+    source: file("a"),
+    target: object("a"),
+    doubts: { ...NO_DOUBTS, checksum: true },
+    action: ["compare a"],
+  },
+  {
     title: "a suspected object is compared",
     source: file("a"),
     target: object("a"),
-    evidence: { ...NOTHING_PROVEN, suspects: (path) => path === "a" },
+    doubts: { ...NO_DOUBTS, suspects: (path) => path === "a" },
     action: ["compare a"],
   },
   {
-    title: "an object written after the last proof is compared",
+    title: "an object written after the last match is compared",
     source: file("a"),
-    target: object("a", { modifiedMs: PROVEN_MS + 1 }),
-    evidence: PROVEN,
+    target: object("a", { modifiedMs: MATCH_MS + 1 }),
+    doubts: SINCE_MATCH,
     action: ["compare a"],
   },
   {
-    title: "an object written about when the proof was made is compared",
+    title: "an object written about when the last match was found is compared",
     source: file("a"),
-    target: object("a", { modifiedMs: PROVEN_MS - 4_999 }),
-    evidence: PROVEN,
+    target: object("a", { modifiedMs: MATCH_MS - 4_999 }),
+    doubts: SINCE_MATCH,
     action: ["compare a"],
   },
   {
-    title: "an object written well before the last proof is kept",
+    title: "an object written well before the last match is kept",
     source: file("a"),
-    target: object("a", { modifiedMs: PROVEN_MS - 5_000 }),
-    evidence: PROVEN,
+    target: object("a", { modifiedMs: MATCH_MS - 5_000 }),
+    doubts: SINCE_MATCH,
     action: ["keep a"],
   },
   {
     title: "an object of another size is sent over, however suspect",
     source: file("a"),
     target: object("a", { sizeBytes: 0 }),
-    evidence: { ...FILES_PROVEN, suspects: () => true },
+    doubts: { ...SINCE_MATCH, suspects: () => true },
     action: ["send a"],
+  },
+  {
+    title: "the same file is kept when its object is the one that was sent, however new that is",
+    source: file("a", { modifiedMs: 9 * HOUR_MS }),
+    item: known("a", { modifiedMs: 9 * HOUR_MS }),
+    target: object("a", { modifiedMs: 200 * HOUR_MS }),
+    doubts: SINCE_MATCH,
+    action: ["keep a"],
+  },
+  {
+    title: "fault 56: the same file is sent when its object is another one",
+    source: file("a"),
+    item: known("a"),
+    target: object("a", { etag: "other" }),
+    action: ["send a, drift: changed"],
+  },
+  {
+    title: "fault 56: the same file is sent when its object is missing",
+    source: file("a"),
+    item: known("a"),
+    action: ["send a, drift: missing"],
+  },
+  {
+    title: "a file that was another one is compared, however old it is",
+    source: file("a"),
+    item: known("a", { inode: 2 }),
+    target: object("a"),
+    action: ["compare a"],
+  },
+  {
+    title: "a file in a hole is compared, however old it is",
+    source: file("a"),
+    item: { path: "a", unknown: true },
+    target: object("a"),
+    action: ["compare a"],
   },
   {
     title: "an unknown file is noted, and its object stays",
@@ -151,19 +257,50 @@ const ROWS: readonly Row[] = [
   },
   { title: "an unknown file without an object is noted", source: unknown("a"), action: ["note a"] },
   { title: "an object without a file is extra", target: object("a"), action: ["remove a"] },
+  { title: "an object of a file that vanished is extra", item: known("a"), target: object("a"), action: ["remove a"] },
+  { title: "without its object a file that vanished is nothing", item: known("a"), action: [] },
   { title: "an empty object without a file is extra", target: object("a", { sizeBytes: 0 }), action: ["remove a"] },
   { title: "a folder marker stays", target: object("a/", { sizeBytes: 0 }), action: [] },
   { title: "the target's own folder marker stays", target: object("", { sizeBytes: 0 }), action: [] },
   { title: "an object with content whose key ends in a slash is extra", target: object("a/"), action: ["remove a/"] },
 ];
 
-suite("Truth table", () => {
-  for (const { title, source, target, evidence = NOTHING_PROVEN, action } of ROWS)
+suite("Without a listing", () => {
+  for (const { title, source, item, doubts = NO_DOUBTS, action } of WITHOUT_LISTING)
+    test(title, async () => {
+      const taken = await steps(source === undefined ? [] : [source], item === undefined ? [] : [item]);
+      assert.deepEqual([...planKnown(taken, doubts)].map(shown), action);
+    });
+
+  test("fault 27: what is below an unknown directory stays, its neighbours do not", async () => {
+    const items = ["d", "d-", "d/", "d/a", "d/b/c", "d0", "dx/y"].map((path) => known(path));
+    const actions = [...planKnown(await steps([unknown("d/")], items), NO_DOUBTS)];
+    assert.deepEqual(actions.map(shown), ["remove d", "remove d-", "note d/", "remove d0", "remove dx/y"]);
+  });
+
+  test("a file below a directory that was unknown is in a hole, one beside it is not", async () => {
+    const entries = ["d", "d/a", "d/b/c", "d0"].map((path) => file(path));
+    const taken = await steps(entries, [{ path: "d/", unknown: true }]);
+    assert.deepEqual(
+      taken.map((step) => [step.path, step.what === "file" && step.inHole]),
+      [
+        ["d", false],
+        ["d/a", true],
+        ["d/b/c", true],
+        ["d0", false],
+      ],
+    );
+  });
+});
+
+suite("With a listing", () => {
+  for (const { title, source, item, target, doubts = NO_DOUBTS, action } of LISTED)
     test(title, async () => {
       const actions = await planned(
         source === undefined ? [] : [source],
         target === undefined ? [] : [target],
-        evidence,
+        doubts,
+        item === undefined ? [] : [item],
       );
       assert.deepEqual(actions.map(shown), action);
     });
@@ -171,13 +308,13 @@ suite("Truth table", () => {
 
 test("fault 27: objects below an unknown directory stay, its neighbours do not", async () => {
   const objects = ["d", "d-", "d/", "d/a", "d/b/c", "d0", "dx/y"].map((path) => object(path));
-  const actions = await planned([unknown("d/")], objects, NOTHING_PROVEN);
+  const actions = await planned([unknown("d/")], objects);
   assert.deepEqual(actions.map(shown), ["remove d", "remove d-", "note d/", "remove d0", "remove dx/y"]);
 });
 
 test("fault 33: a dangling link leaves both the file and the directory of its name alone", async () => {
   const objects = ["l", "l-", "l/a", "l/b", "m"].map((path) => object(path));
-  const actions = await planned([unknown("l"), unknown("l/")], objects, NOTHING_PROVEN);
+  const actions = await planned([unknown("l"), unknown("l/")], objects);
   assert.deepEqual(actions.map(shown), ["note l", "remove l-", "note l/", "remove m"]);
 });
 
@@ -228,7 +365,7 @@ test("is what a naive model says, for any walk and any listing", async () => {
         const marker = one.sizeBytes === 0 && one.path.endsWith("/");
         if (!known.has(one.path) && !marker && !below(one.path)) expected.push(`remove ${one.path}`);
       }
-      const actions = await planned(entries, listed, NOTHING_PROVEN);
+      const actions = await planned(entries, listed);
       assert.deepEqual(actions.map(shown).sort(), expected.sort());
     }),
   );

@@ -2,14 +2,15 @@
  * A whole run on simulated ports: the real disk, a bucket in memory, a clock that only moves when it is asked to wait,
  * and a validator made of the real one's comparison and report. Lets a test step in before every call.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { openBaselines } from "#agent/baseline-file.ts";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Outcome } from "#agent/exit-code.ts";
 import type { Log } from "#agent/log.ts";
 import { readRequest } from "#agent/options.ts";
-import type { Bucket, Disk, Ports, Proof } from "#agent/ports.ts";
+import type { BaselineDraft, BaselineStore, Bucket, Disk, Ports } from "#agent/ports.ts";
 import { run } from "#agent/run.ts";
 import { errorPart } from "#lambda/check-shard.ts";
 import { Findings } from "#lambda/findings.ts";
@@ -57,8 +58,8 @@ export class Simulation {
   readonly url: string;
   readonly prefix: string;
   shardEntries: number | undefined;
-  /** What the host has kept of its last proven run. */
-  proof: Proof | undefined;
+  /** Where the host keeps its baselines. */
+  readonly stateFolder: string;
   on: Disk = disk;
   /** Called before every call of every port; what it throws, the call throws. */
   before: (call: string) => void = () => {};
@@ -77,6 +78,7 @@ export class Simulation {
   constructor({ source, spoolFolder, prefix = "" }: { source: string; spoolFolder: string; prefix?: string }) {
     this.folder = source;
     this.spoolFolder = spoolFolder;
+    this.stateFolder = `${source}-state`;
     this.prefix = prefix;
     this.url = `s3://${BUCKET}/${prefix}`;
     this.bucket.now = () => this.#nowMs;
@@ -89,6 +91,11 @@ export class Simulation {
 
   later(delayMs: number): void {
     this.#nowMs += delayMs;
+  }
+
+  /** The host loses its baseline. */
+  forget(): void {
+    rmSync(this.stateFolder, { recursive: true, force: true });
   }
 
   get nowMs(): number {
@@ -194,19 +201,35 @@ export class Simulation {
           this.#nowMs += delayMs;
         },
       },
-      proofs: {
-        read: () => this.#call("read the proof", async () => this.proof),
-        // The disk is real, and so is its clock: it lags behind the simulated one.
-        write: (_, proof) =>
-          this.#call("write the proof", async () => {
-            this.proof = { ...proof, filesMs: proof.filesMs - (this.#nowMs - Date.now()) };
-          }),
-      },
+      baselines: this.#baselines(),
       randomBytes: (count) => {
         this.#random += 1;
         return Buffer.alloc(count, this.#random % 256);
       },
       diagnose: async () => ["The queue holds 3 waiting messages, and 0 are being worked on."],
+    };
+  }
+
+  /** Not ended by an interruption: it is the disk's business, and what was sent is worth remembering. */
+  #baselines(): BaselineStore {
+    const store = openBaselines(this.stateFolder);
+    return {
+      open: async (...parameters) => {
+        this.before("open the baseline");
+        return store.open(...parameters);
+      },
+      draft: (...parameters) => {
+        const draft = store.draft(...parameters);
+        return {
+          add: (...added) => draft.add(...added),
+          takeOver: (...taken) => draft.takeOver(...taken),
+          keep: async (deleted) => {
+            this.before("keep the baseline");
+            await draft.keep(deleted);
+          },
+          close: () => draft.close(),
+        } satisfies BaselineDraft;
+      },
     };
   }
 

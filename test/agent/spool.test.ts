@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { suite, test } from "node:test";
-import { type Deletion, Spool } from "#agent/spool.ts";
+import { Spool } from "#agent/spool.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 
 async function replayed(spool: Spool): Promise<string[]> {
   const done: string[] = [];
   await spool.replay({
-    async remove(deletions) {
-      done.push(`remove ${deletions.length}: ${deletions[0]?.key} to ${deletions.at(-1)?.key}`);
+    async remove(keys) {
+      done.push(`remove ${keys.length}: ${keys[0]} to ${keys.at(-1)}`);
     },
     async send(message) {
       done.push(`send ${message}`);
@@ -18,14 +18,12 @@ async function replayed(spool: Spool): Promise<string[]> {
   return done;
 }
 
-const deletion = (key: string): Deletion => ({ key, foreign: false });
-
 suite("The spool", () => {
   test("gives back each shard's deletions, a thousand at a time, and then its message", async () => {
     const spool = new Spool();
     const [first, second] = [spool.shard(0), spool.shard(7)];
-    for (let index = 0; index < 2_500; index++) await first.add(deletion(`a${index}`));
-    await second.add({ key: 'b\n"\u2028', foreign: true });
+    for (let index = 0; index < 2_500; index++) await first.add(`a${index}`);
+    await second.add('b\n"\u2028');
     await second.hold("two");
     await first.hold("one\n");
     assert.equal(spool.deletionCount, 2_501);
@@ -52,7 +50,7 @@ suite("The spool", () => {
     assert.deepEqual(await replayed(spool), []);
     assert.deepEqual(readdirSync(folder), []);
     const held = spool.shard(1);
-    await held.add(deletion("a"));
+    await held.add("a");
     await held.hold("one");
     assert.equal(readdirSync(folder).length, 1);
     await held.close();

@@ -1,0 +1,130 @@
+/**
+ * The baseline: what a host remembers of its last run, file by file and in key order, so that a walk alone tells what
+ * has changed since. Pure; where it is kept is `baseline-file.ts`.
+ *
+ * An item says that this host saw a file with these facts, and that S3 gave its content this ETag. It never says that
+ * the object is still there: that is the validator's to find, of every entry and in every run.
+ */
+import { type Entry, isUnknown, type ManifestEntry, type UnknownEntry } from "#shared/entry.ts";
+import { compareKeys, isReserved } from "#shared/key.ts";
+import { march } from "#shared/march.ts";
+import type { Finding } from "#shared/report.ts";
+import type { FileMarks } from "./walk.ts";
+
+/** A file as it was when it was sent, or found to be as its object. */
+export interface KnownFile extends FileMarks {
+  /** Without quotes. */
+  readonly etag: string;
+  /** The file is gone, and its object to be deleted: forget it once that is done, and not before. */
+  readonly leaving?: true;
+}
+
+/** An object to be deleted that no file is known for. */
+export interface GoneEntry extends Entry {
+  readonly gone: true;
+}
+
+/** An unknown entry is a hole: of what the bucket holds there, or below there, nothing is remembered. */
+export type BaselineItem = KnownFile | GoneEntry | UnknownEntry;
+
+/** How far the clocks of host and file server may be apart, and how coarse a file's times may be (FAT: 2 s). */
+const RACY_MS = 5_000;
+
+/**
+ * Whether a file is as it was, by all that the file system says of it but its content.
+ *
+ * The device is not asked: its number changes with the order in which file systems are mounted.
+ */
+export function isSame(file: FileMarks, known: KnownFile): boolean {
+  return (
+    file.sizeBytes === known.sizeBytes &&
+    file.modifiedMs === known.modifiedMs &&
+    file.changedMs === known.changedMs &&
+    file.inode === known.inode
+  );
+}
+
+/**
+ * What to remember of a file. One that changed just before it was looked at, or after, may change once more and show
+ * the same times: it gets no time of change, which is the same as no other, and so is compared by the next run. (Git
+ * calls this racy.)
+ *
+ * @param startedMs when the run began, by the host's clock
+ */
+export function remember(
+  { path, sizeBytes, modifiedMs, changedMs, inode }: FileMarks,
+  etag: string,
+  startedMs: number,
+): KnownFile {
+  return {
+    path,
+    sizeBytes,
+    etag,
+    modifiedMs,
+    changedMs: changedMs < startedMs - RACY_MS ? changedMs : Number.NaN,
+    inode,
+  };
+}
+
+export function isGone(item: BaselineItem): item is GoneEntry {
+  return "gone" in item;
+}
+
+/** Whether an item is to be forgotten when all that was to be deleted is. */
+export function isLeaving(item: BaselineItem): boolean {
+  return isGone(item) || (!isHole(item) && item.leaving === true);
+}
+
+export function isHole(item: BaselineItem): item is UnknownEntry {
+  return isUnknown(item as ManifestEntry);
+}
+
+/**
+ *   ["path",size in bytes,"etag",mtime,ctime or null,inode]     a file; times in milliseconds since 1970
+ *   ["path",size in bytes,"etag",mtime,ctime or null,inode,1]   a file that is leaving
+ *   ["path",null]                                               an object to be deleted
+ *   ["path"]                                                    a hole
+ */
+export function lineOf(item: BaselineItem): string {
+  if (isHole(item)) return `[${JSON.stringify(item.path)}]\n`;
+  if (isGone(item)) return `[${JSON.stringify(item.path)},null]\n`;
+  const { path, sizeBytes, etag, modifiedMs, changedMs, inode } = item;
+  const changed = Number.isNaN(changedMs) ? null : changedMs;
+  const leaving = item.leaving ? ",1" : "";
+  return `[${JSON.stringify(path)},${sizeBytes},${JSON.stringify(etag)},${modifiedMs},${changed},${inode}${leaving}]\n`;
+}
+
+/** @throws when it is no line of a baseline */
+export function itemOf(line: string): BaselineItem {
+  const [path, sizeBytes, etag, modifiedMs, changedMs, inode, leaving] = JSON.parse(line) as unknown[];
+  if (typeof path !== "string") throw new TypeError("a line has no path");
+  if (sizeBytes === undefined) return { path, unknown: true };
+  if (sizeBytes === null) return { path, gone: true };
+  if (typeof sizeBytes !== "number" || typeof etag !== "string" || etag === "" || typeof modifiedMs !== "number")
+    throw new TypeError("a line has no size, ETag or time");
+  const changed = typeof changedMs === "number" ? changedMs : Number.NaN;
+  const file = { path, sizeBytes, etag, modifiedMs, changedMs: changed, inode: Number(inode) };
+  return leaving === 1 ? { ...file, leaving: true } : file;
+}
+
+/**
+ * A baseline as the validator's findings correct it: nothing is known of what is missing, and all other objects that are
+ * not as they should be are to be replaced, or deleted where the source has no such file.
+ *
+ * @param findings all that there are
+ */
+export async function* correct(
+  items: AsyncIterable<BaselineItem>,
+  findings: readonly Finding[],
+  keyPrefix: string,
+): AsyncGenerator<BaselineItem, void, undefined> {
+  // Whatever a report says, the validator's own objects are nobody's to delete.
+  const ordered = findings
+    .filter(({ path }) => path !== "" && !isReserved(keyPrefix + path))
+    .sort((left, right) => compareKeys(left.path, right.path));
+  const corrections = ordered.map(({ path, kind }) => ({ path, isThere: kind !== "missing" }));
+  for await (const { source, target } of march(corrections, items)) {
+    if (source === undefined) yield target;
+    else if (source.isThere) yield { path: source.path, gone: true };
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Lists several ranges side by side and yields them one after the other: a listing goes page by page, and each page
+ * waits for the one before. Bounded, however many objects a range holds.
+ */
+import type { Entry, ObjectEntry } from "#shared/entry.ts";
+import type { ShardRange } from "#shared/shard.ts";
+
+type Range = Pick<ShardRange, "after" | "through">;
+
+/** How many of a shard's own entries make a range: about five requests for each of five ranges. */
+const RANGE_ENTRIES = 4_000;
+/** How many objects of a range wait in memory; a bucket may hold millions between two files. */
+const MOST_WAITING = 5_000;
+
+/** The ranges that a shard's own entries cut it into. They tile it. */
+export function subRanges({ after, through }: Range, entries: readonly Entry[]): Range[] {
+  const ranges: Range[] = [];
+  let from = after;
+  // A few entries more are not worth a range of their own.
+  for (let end = RANGE_ENTRIES; end + RANGE_ENTRIES / 2 < entries.length; end += RANGE_ENTRIES) {
+    const bound = entries[end - 1]?.path ?? null;
+    ranges.push({ after: from, through: bound });
+    from = bound;
+  }
+  return [...ranges, { after: from, through }];
+}
+
+/** @param list yields the objects of a range in key order */
+export async function* listAhead(
+  ranges: readonly Range[],
+  list: (range: Range) => AsyncIterable<ObjectEntry>,
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  const readers = ranges.map((range) => new ReadAhead(list(range), MOST_WAITING));
+  try {
+    for (const reader of readers) yield* reader.read();
+  } finally {
+    await Promise.all(readers.map((reader) => reader.stop()));
+  }
+}
+
+/** Reads a stream before anybody asks, up to a number of items. */
+class ReadAhead<T> {
+  readonly #most: number;
+  readonly #reading: Promise<void>;
+  #waiting: T[] = [];
+  #ended = false;
+  #stopped = false;
+  #fault: { readonly cause: unknown } | undefined;
+  #wakeReader: () => void = () => {};
+  #wakeSource: () => void = () => {};
+
+  constructor(items: AsyncIterable<T>, most: number) {
+    this.#most = most;
+    this.#reading = this.#readAll(items);
+  }
+
+  async *read(): AsyncGenerator<T, void, undefined> {
+    while (true) {
+      while (this.#waiting.length > 0) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        this.#wakeSource();
+        yield* batch;
+      }
+      if (this.#fault !== undefined) throw this.#fault.cause;
+      if (this.#ended) return;
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+
+  /** Returns when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wakeSource();
+    await this.#reading;
+  }
+
+  async #readAll(items: AsyncIterable<T>): Promise<void> {
+    try {
+      for await (const item of items) {
+        if (this.#stopped) return;
+        this.#waiting.push(item);
+        this.#wakeReader();
+        if (this.#waiting.length < this.#most) continue;
+        await new Promise<void>((resolve) => {
+          this.#wakeSource = resolve;
+        });
+      }
+    } catch (cause) {
+      this.#fault = { cause };
+    } finally {
+      this.#ended = true;
+      this.#wakeReader();
+    }
+  }
+}

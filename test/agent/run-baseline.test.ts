@@ -1,0 +1,467 @@
+/** Runs with a baseline, without one, with a damaged one: what they ask of the bucket, and that all end alike. */
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import fc from "fast-check";
+import { disk } from "#agent/disk.ts";
+import { temporaryFolder } from "#test/temporary-folder.ts";
+import { type Ran, Simulation } from "./simulation.ts";
+import { bytePath, diskBut, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
+
+const DAY_MS = 86_400_000;
+const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
+
+function simulation(test: { after(hook: () => void): void }, prefix = "p/"): Simulation {
+  return new Simulation({ source: temporaryFolder(test), spoolFolder: temporaryFolder(test), prefix });
+}
+
+/** What a run asks of the bucket, but for the report; and the files it reads. */
+async function asked(one: Simulation, ...switches: string[]): Promise<Ran & { readonly calls: readonly string[] }> {
+  const calls: string[] = [];
+  one.before = (call) => {
+    if (/^(put|remove|fetchPage|open$)/.test(call) || call.startsWith("read .cback/status")) calls.push(call);
+  };
+  const ran = await one.run(...switches);
+  one.before = () => {};
+  return { ...ran, calls };
+}
+
+function baselinePath(one: Simulation): string {
+  const folder = join(one.stateFolder, "baselines");
+  const [name = "none"] = readdirSync(folder);
+  return join(folder, name);
+}
+
+suite("With a baseline", () => {
+  test("an unchanged tree costs no request but its manifest and the report, and no file is read", async (t) => {
+    const one = simulation(t);
+    one.shardEntries = 2;
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.later(DAY_MS);
+    for (const switches of [[], ["--verifyOnly"], ["--uploadOnly"]]) {
+      const ran = await asked(one, ...switches);
+      assert.deepEqual([ran.outcome, ran.calls], ["success", []]);
+      assert.equal(ran.messages.length, 3);
+    }
+  });
+
+  test("what changed, came and went is sent and deleted without a listing", async (t) => {
+    const one = simulation(t);
+    one.shardEntries = 2;
+    writeTree(one.folder, TREE);
+    await one.run();
+    rmSync(join(one.folder, "a.txt"));
+    rmSync(join(one.folder, "b"), { recursive: true });
+    writeTree(one.folder, { "a/x": "longer", z: "LAST", new: "n" });
+    const ran = await asked(one);
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(ran.calls.filter((call) => call !== "open").sort(), [
+      "put p/a/x",
+      "put p/new",
+      "put p/z",
+      "remove",
+    ]);
+    assert.deepEqual(one.data, one.source);
+    assert.ok(!ran.lines.some(({ text }) => text.startsWith("Repaired")), "none of it was a repair");
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("a file that was only touched is read and not sent, once", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    utimesSync(join(one.folder, "z"), new Date(), new Date(0));
+    chmodSync(join(one.folder, "a-b"), 0o600);
+    const touched = await asked(one);
+    assert.deepEqual([touched.outcome, touched.calls], ["success", ["open", "open"]]);
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("fault 56: drift is found by the validator and mended in the same run, without a listing", async (t) => {
+    const one = simulation(t);
+    one.shardEntries = 2;
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.delete("p/a-b");
+    one.bucket.place("p/a.txt", "TEXT");
+    one.bucket.place("p/z", "longer than it was");
+    one.bucket.place("p/extra", "extra");
+    const ran = await asked(one);
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(ran.calls.filter((call) => call !== "open").sort(), [
+      "put p/a-b",
+      "put p/a.txt",
+      "put p/z",
+      "remove",
+    ]);
+    const repaired = ran.lines.filter(({ level, text }) => level === "info" && text.startsWith("Repaired"));
+    assert.deepEqual(repaired.map(({ text }) => text).sort(), [
+      "Repaired [a-b]: it was missing.",
+      "Repaired [a.txt]: it was changed.",
+      "Repaired [extra]: it was unexpected.",
+      "Repaired [z]: it was changed.",
+    ]);
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("fault 56: more drift than a report names is mended with a listing, and told the same way", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.delete("p/a-b");
+    one.bucket.place("p/a.txt", "TEXT");
+    for (let index = 0; index < 1_200; index++) one.bucket.place(`p/extra-${index}`, "extra");
+    const ran = await asked(one);
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.ok(ran.calls.includes("fetchPage"));
+    assert.deepEqual(ran.calls.filter((call) => call.startsWith("put")).sort(), ["put p/a-b", "put p/a.txt"]);
+    assert.ok(ran.lines.some(({ text }) => text === "Repaired 1202 objects in the bucket:"));
+  });
+
+  test("a change of the source between the passes is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.delete("p/a-b");
+    one.onMessage = ({ repairs }) => {
+      if (repairs === null) writeTree(one.folder, { z: "changed meanwhile" });
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.ok(ran.lines.some(({ text }) => text === "Repaired 1 object in the bucket:"));
+  });
+
+  test("fault 57: a file that changed while it was sent is compared by the next run, whatever its times say", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    // What a second change within one tick of the clock looks like: the same size, the same times.
+    const facts = new Map<string, Awaited<ReturnType<typeof disk.facts>>>();
+    one.on = diskBut(disk, {
+      facts: async (path, follow) => {
+        const real = await disk.facts(path, follow);
+        if (path !== bytePath(one.folder, "z")) return real;
+        const first = facts.get(path) ?? { ...real, changedMs: one.nowMs, modifiedMs: one.nowMs };
+        facts.set(path, first);
+        return first;
+      },
+    });
+    await one.run();
+    writeTree(one.folder, { z: "LAST" });
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.equal(one.data.z, "LAST");
+  });
+
+  test("fault 24: a source that is not mounted stops the run, and nothing is sent again when it is back", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.on = diskBut(disk, { directory: async function* () {} });
+    const stopped = await asked(one);
+    assert.equal(stopped.outcome, "safety-stop");
+    assert.deepEqual(stopped.calls, []);
+    assert.match(stopped.error?.message ?? "", /the source has no file, but s3:\/\/data\/p\/ has 6 objects/);
+    one.on = disk;
+    const back = await asked(one);
+    assert.deepEqual([back.outcome, back.calls], ["success", []]);
+  });
+
+  test("fault 27: what lies below a directory that cannot be read is listed and compared once it can, not sent", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });
+    await one.run();
+    one.on = diskBut(disk, {
+      directory: (path) => {
+        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
+        return disk.directory(path);
+      },
+    });
+    for (let round = 0; round < 2; round++) {
+      const locked = await asked(one);
+      assert.deepEqual([locked.outcome, locked.calls], ["incomplete", []]);
+    }
+    one.on = disk;
+    one.bucket.place("p/locked/b", "B");
+    const open = await asked(one);
+    assert.equal(open.outcome, "success");
+    assert.deepEqual(
+      open.calls.filter((call) => call.startsWith("put")),
+      ["put p/locked/b"],
+    );
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("what an upload-only run left is deleted by the next full one, and is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    rmSync(join(one.folder, "z"));
+    for (let round = 0; round < 2; round++) {
+      assert.equal((await one.run("--uploadOnly")).outcome, "success");
+      assert.ok("z" in one.data);
+    }
+    const ran = await asked(one);
+    assert.deepEqual([ran.outcome, ran.calls], ["success", ["remove"]]);
+    assert.deepEqual(one.data, one.source);
+    assert.ok(!ran.lines.some(({ text }) => text.startsWith("Repaired")));
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("two prefixes, and two sources of one prefix, know nothing of each other", async (t) => {
+    const [one, other] = [simulation(t), simulation(t)];
+    writeTree(one.folder, { a: "one", b: "same" });
+    writeTree(other.folder, { a: "two", b: "same" });
+    await one.run();
+    for (const [key, object] of one.bucket.objects) other.bucket.objects.set(key, object);
+    const second = await other.run();
+    assert.equal(second.outcome, "success");
+    assert.deepEqual(other.data, other.source);
+    one.bucket.objects.clear();
+    for (const [key, object] of other.bucket.objects) one.bucket.objects.set(key, object);
+    const third = await one.run();
+    assert.equal(third.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.ok(third.lines.some(({ text }) => text === "  changed: [a]"));
+  });
+
+  test("fault 55: a baseline that is lost or damaged costs a listing, and is whole again after it", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    const path = baselinePath(one);
+    const whole = readFileSync(path);
+    const ways: Array<[string, Buffer]> = [
+      ["empty", Buffer.alloc(0)],
+      ["cut off", whole.subarray(0, whole.length / 2)],
+      ["a bit in the header", flipped(whole, 12)],
+      ["a bit in a block", flipped(whole, whole.indexOf("\n") + 20)],
+      ["a bit at the end", flipped(whole, whole.length - 1)],
+      ["of another version", Buffer.from(`{"format":99}\n${"x".repeat(60)}`)],
+    ];
+    for (const [way, bytes] of ways) {
+      writeFileSync(path, bytes);
+      const ran = await asked(one);
+      assert.equal(ran.outcome, "success", way);
+      assert.ok(ran.calls.includes("fetchPage"), way);
+      assert.ok(!ran.calls.some((call) => call.startsWith("put")), way);
+      assert.match(ran.lines.map(({ text }) => text).join("\n"), /^The baseline is not used: /m, way);
+      assert.deepEqual((await asked(one)).calls, [], way);
+    }
+  });
+
+  test("that says too much is corrected: the validator checks every entry", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.clear();
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+});
+
+suite("Without a baseline", () => {
+  test("a bucket that was filled before is taken over as size and times compare, with what the listing says", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    for (const [path, content] of Object.entries(TREE)) one.bucket.place(`p/${path}`, content);
+    const ran = await asked(one);
+    assert.deepEqual([ran.outcome, ran.calls], ["success", ["read .cback/status/p.json", "fetchPage"]]);
+    assert.deepEqual((await asked(one)).calls, []);
+  });
+
+  test("with --checksum it is only taken over when the content is the same", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    for (const [path, content] of Object.entries(TREE)) one.bucket.place(`p/${path}`, content);
+    one.bucket.place("p/z", "LAST");
+    const ran = await asked(one, "--checksum");
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(
+      ran.calls.filter((call) => call.startsWith("put")),
+      ["put p/z"],
+    );
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("a large shard is listed in several ranges at a time", async (t) => {
+    const one = simulation(t);
+    for (let index = 0; index < 9_000; index++) one.bucket.place(`p/${String(index).padStart(5, "0")}`, "", one.nowMs);
+    for (let index = 0; index < 9_000; index++) writeTreeFile(one.folder, String(index).padStart(5, "0"));
+    let listing = 0;
+    let most = 0;
+    const { fetchPage } = one.bucket;
+    one.bucket.fetchPage = async (request) => {
+      listing += 1;
+      most = Math.max(most, listing);
+      await new Promise(setImmediate);
+      const page = await fetchPage.call(one.bucket, request);
+      listing -= 1;
+      return page;
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.equal(ran.events.filter((event) => event.startsWith("put")).length, 0);
+    assert.equal(most, 2);
+  });
+});
+
+suite("A run that does not come to its end", () => {
+  /** A run that is interrupted at a call; how often its puts were acknowledged. */
+  async function interrupted(one: Simulation, at: (call: string, count: number) => boolean): Promise<number> {
+    let count = 0;
+    one.before = (call) => {
+      if (call.startsWith("put")) count += 1;
+      if (at(call, count)) one.interrupt();
+    };
+    const ran = await one.run();
+    one.before = () => {};
+    assert.equal(ran.outcome, "interrupted");
+    return ran.events.filter((event) => event.startsWith("put")).length;
+  }
+
+  test("fault 51: the next one sends nothing again that S3 has acknowledged", async (t) => {
+    const one = simulation(t);
+    one.shardEntries = 10;
+    for (let index = 0; index < 60; index++) writeTreeFile(one.folder, `f${index}`, `${index}`);
+    const first = await interrupted(one, (_, count) => count === 33);
+    assert.ok(first >= 9 && first < 60);
+    const second = await one.run();
+    assert.equal(second.outcome, "success");
+    assert.equal(second.events.filter((event) => event.startsWith("put")).length, 60 - first);
+    // Many new files beside old ones: the old are not even listed.
+    for (let index = 0; index < 60; index++) writeTreeFile(one.folder, `f${index}/new`.replace("/", "-"), `${index}`);
+    const third = await interrupted(one, (_, count) => count === 33);
+    const fourth = await asked(one);
+    assert.equal(fourth.outcome, "success");
+    assert.deepEqual(
+      fourth.calls.filter((call) => !/^(put|open)/.test(call)),
+      [],
+    );
+    assert.equal(fourth.calls.filter((call) => call.startsWith("put")).length, 60 - third);
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 51: what it was to delete is deleted by the next one", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    rmSync(join(one.folder, "z"));
+    await interrupted(one, (call) => call === "remove");
+    assert.ok("z" in one.data);
+    const next = await asked(one);
+    assert.deepEqual([next.outcome, next.calls], ["success", ["remove"]]);
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 65: without a report the next one takes what was sent as sent, and has it checked", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.validator = "stands still";
+    assert.equal((await one.run()).outcome, "no-verdict");
+    one.validator = "works";
+    one.bucket.objects.delete("p/z");
+    const next = await asked(one);
+    assert.equal(next.outcome, "success");
+    assert.deepEqual(
+      next.calls.filter((call) => call !== "open"),
+      ["put p/z"],
+    );
+  });
+});
+
+suite("Any tree, any change", () => {
+  const content = fc.constantFrom("", "1", "2", "33");
+  const edit = fc.record({
+    path: fc.nat(30),
+    what: fc.constantFrom("write", "remove", "touch", "drop object", "change object", "add object"),
+    content,
+  });
+  const state = fc.constantFrom("kept", "lost", "cut off", "flipped", "of before");
+
+  test("fault 55, fault 56: with, without and with a damaged baseline the bucket and the verdict are the same", async (t) => {
+    const [sources, spools] = [temporaryFolder(t), temporaryFolder(t)];
+    await fc.assert(
+      fc.asyncProperty(
+        treePaths.filter((paths) => paths.length > 0),
+        fc.array(fc.tuple(fc.array(edit, { maxLength: 6 }), state, fc.nat(99)), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (paths, rounds, shardEntries) => {
+          const source = mkdtempSync(join(sources, "tree-"));
+          const one = new Simulation({ source, spoolFolder: mkdtempSync(join(spools, "spool-")), prefix: "p/" });
+          one.shardEntries = shardEntries;
+          for (const path of paths) writeTreeFile(source, path, "1");
+          const nextDay = keepsSimulatedTime(one);
+          await nextDay();
+          assert.equal((await one.run("--allow-empty-source")).outcome, "success");
+          let before = readFileSync(baselinePath(one));
+          for (const [edits, how, where] of rounds) {
+            await nextDay();
+            for (const { path: choice, what, content: text } of edits) {
+              const path = paths[choice % paths.length] ?? "";
+              const key = `p/${path}`;
+              if (what === "write") writeTreeFile(source, path, text);
+              else if (what === "remove") rmSync(join(source, path), { force: true });
+              else if (what === "touch" && path in one.source)
+                utimesSync(join(source, path), new Date(), new Date(choice * DAY_MS));
+              else if (what === "drop object") one.bucket.objects.delete(key);
+              else if (what === "change object") one.bucket.place(key, text);
+              else if (what === "add object") one.bucket.place(`${key}-added`, text);
+            }
+            const kept = readFileSync(baselinePath(one));
+            if (how === "lost") one.forget();
+            else if (how === "cut off") writeFileSync(baselinePath(one), kept.subarray(0, (kept.length * where) / 100));
+            else if (how === "flipped")
+              writeFileSync(baselinePath(one), flipped(kept, Math.floor((kept.length * where) / 100)));
+            else if (how === "of before") writeFileSync(baselinePath(one), before);
+            before = kept;
+            await nextDay();
+            const check = await one.run("--verifyOnly");
+            const same = JSON.stringify(Object.entries(one.data)) === JSON.stringify(Object.entries(one.source));
+            assert.equal(check.outcome, same ? "success" : "mismatch", `a check, the baseline ${how}`);
+            const ran = await one.run("--allow-empty-source");
+            assert.equal(ran.outcome, "success", `a run, the baseline ${how}`);
+            assert.deepEqual(one.data, one.source);
+            await nextDay();
+            const next = await asked(one, "--allow-empty-source");
+            assert.deepEqual([next.outcome, next.calls], ["success", []]);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+});
+
+/** Has the disk show changes in the time of the simulation, which the returned function sets forth by a day. */
+function keepsSimulatedTime(one: Simulation): () => Promise<void> {
+  const days: Array<{ realMs: number; simulatedMs: number }> = [];
+  one.on = diskBut(disk, {
+    facts: async (path, follow) => {
+      const facts = await disk.facts(path, follow);
+      const day = days.findLast(({ realMs }) => realMs <= facts.changedMs);
+      return day === undefined ? facts : { ...facts, changedMs: facts.changedMs - day.realMs + day.simulatedMs };
+    },
+  });
+  return async () => {
+    // The clock of the file system ticks some milliseconds apart.
+    await setTimeout(12);
+    one.later(DAY_MS);
+    days.push({ realMs: Date.now(), simulatedMs: one.nowMs });
+    await setTimeout(12);
+  };
+}
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
