@@ -25,14 +25,20 @@ export interface Item {
   readonly linkedMs?: number;
 }
 
+/** Bytes of names side by side, so many at a time; a directory of a few names begins with less. */
+const CHUNK_BYTES = 1024 * 1024;
 const FIRST_BYTES = 1_024;
 const FIRST_NAMES = 32;
 const SLASH = "/".charCodeAt(0);
 
 export class DirectoryNames {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
-  /** Where each name begins, and behind the last one where it ends. */
+  /** The first one grows to the size of the others. No name stands in two of them. */
+  readonly #chunks = [Buffer.allocUnsafe(FIRST_BYTES)];
+  /** Where the next name would begin in the last chunk. */
+  #end = 0;
+  /** Where each name begins: the number of its chunk times the size of a chunk, and its place in there. */
   #starts = new Uint32Array(FIRST_NAMES);
+  #lengths = new Uint16Array(FIRST_NAMES);
   #kinds = new Uint8Array(FIRST_NAMES);
   #count = 0;
   #order = new Uint32Array(0);
@@ -40,28 +46,29 @@ export class DirectoryNames {
 
   add(name: BytePath, kind: Kind, link?: LinkFacts): void {
     const index = this.#count++;
-    const start = this.#starts[index] ?? 0;
-    const isDirectory = kind === "directory" || kind === "unknown directory";
-    const end = start + name.length + (isDirectory ? 1 : 0);
-    if (index + 2 > this.#starts.length) {
-      this.#starts = grown(this.#starts, new Uint32Array(2 * this.#starts.length));
-      this.#kinds = grown(this.#kinds, new Uint8Array(2 * this.#kinds.length));
+    if (index === this.#starts.length) {
+      this.#starts = grown(this.#starts, new Uint32Array(2 * index));
+      this.#lengths = grown(this.#lengths, new Uint16Array(2 * index));
+      this.#kinds = grown(this.#kinds, new Uint8Array(2 * index));
     }
-    if (end > this.#bytes.length) this.#bytes = grown(this.#bytes, Buffer.allocUnsafe(2 * Math.max(end, FIRST_BYTES)));
-    this.#bytes.write(name, start, "latin1");
-    if (isDirectory) this.#bytes[end - 1] = SLASH;
-    this.#starts[index + 1] = end;
+    const isDirectory = kind === "directory" || kind === "unknown directory";
+    const length = name.length + (isDirectory ? 1 : 0);
+    const chunk = this.#chunkFor(length);
+    chunk.write(name, this.#end, "latin1");
+    if (isDirectory) chunk[this.#end + name.length] = SLASH;
+    this.#starts[index] = (this.#chunks.length - 1) * CHUNK_BYTES + this.#end;
+    this.#lengths[index] = length;
     this.#kinds[index] = KINDS.indexOf(kind);
+    this.#end += length;
     if (link !== undefined) this.#links.set(index, link);
   }
 
   /** Sorts all names; one that was shown twice, by a directory that changed meanwhile, stands once. */
   sort(): void {
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((left, right) => this.#compare(left, right));
-    this.#order = order.filter(
-      (index, position) => position === 0 || this.#compare(order[position - 1] ?? 0, index) !== 0,
-    );
+    const order = this.#sorted(Uint32Array.from({ length: this.#count }, (_, index) => index));
+    const isTwin = (index: number, position: number) =>
+      position > 0 && this.#compare(order[position - 1] ?? 0, index) === 0;
+    this.#order = order.some(isTwin) ? order.filter((index, position) => !isTwin(index, position)) : order;
   }
 
   /** Some of the names, in order, after they were sorted. */
@@ -69,29 +76,84 @@ export class DirectoryNames {
     return Array.from(this.#order.subarray(from, to), (index) => this.#item(index));
   }
 
+  /** The last chunk, with room for a name. */
+  #chunkFor(length: number): Buffer {
+    const last = this.#chunks.length - 1;
+    const chunk = this.#chunks[last] ?? Buffer.alloc(0);
+    const needed = this.#end + length;
+    if (needed <= chunk.length) return chunk;
+    const isLarger = needed <= CHUNK_BYTES;
+    const next = Buffer.allocUnsafe(isLarger ? Math.min(2 * needed, CHUNK_BYTES) : CHUNK_BYTES);
+    if (isLarger) this.#chunks[last] = grown(chunk, next);
+    else {
+      this.#chunks.push(next);
+      this.#end = 0;
+    }
+    return next;
+  }
+
+  #chunkOf(index: number): Buffer {
+    return this.#chunks[Math.floor((this.#starts[index] ?? 0) / CHUNK_BYTES)] ?? Buffer.alloc(0);
+  }
+
   #item(index: number): Item {
-    const sortName = this.#bytes.toString("latin1", this.#starts[index], this.#starts[index + 1]);
+    const start = (this.#starts[index] ?? 0) % CHUNK_BYTES;
+    const sortName = this.#chunkOf(index).toString("latin1", start, start + (this.#lengths[index] ?? 0));
     const kind = KINDS[this.#kinds[index] ?? 0] ?? "file";
     const name = sortName.endsWith("/") ? sortName.slice(0, -1) : sortName;
     return { sortName, name, kind: kind === "unknown directory" ? "unknown" : kind, ...this.#links.get(index) };
   }
 
   #compare(left: number, right: number): number {
-    const bytes = this.#bytes;
-    let leftAt = this.#starts[left] ?? 0;
-    let rightAt = this.#starts[right] ?? 0;
-    const leftEnd = this.#starts[left + 1] ?? 0;
-    const rightEnd = this.#starts[right + 1] ?? 0;
-    for (; leftAt < leftEnd && rightAt < rightEnd; leftAt++, rightAt++) {
-      const difference = (bytes[leftAt] ?? 0) - (bytes[rightAt] ?? 0);
+    const [leftBytes, rightBytes] = [this.#chunkOf(left), this.#chunkOf(right)];
+    const leftStart = (this.#starts[left] ?? 0) % CHUNK_BYTES;
+    const rightStart = (this.#starts[right] ?? 0) % CHUNK_BYTES;
+    const leftLength = this.#lengths[left] ?? 0;
+    const rightLength = this.#lengths[right] ?? 0;
+    const shorter = Math.min(leftLength, rightLength);
+    for (let at = 0; at < shorter; at++) {
+      const difference = (leftBytes[leftStart + at] ?? 0) - (rightBytes[rightStart + at] ?? 0);
       if (difference !== 0) return difference;
     }
-    return leftEnd - leftAt - (rightEnd - rightAt);
+    return leftLength - rightLength;
+  }
+
+  /** By merging: the sort of typed arrays copies all into objects first. */
+  #sorted(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+    let from = numbers;
+    let to = new Uint32Array(numbers.length);
+    for (let width = 1; width < numbers.length; width *= 2) {
+      for (let start = 0; start < numbers.length; start += 2 * width) {
+        const middle = Math.min(start + width, numbers.length);
+        this.#merge(from.subarray(start, middle), from.subarray(middle, middle + width), to.subarray(start));
+      }
+      [from, to] = [to, from];
+    }
+    return from;
+  }
+
+  #merge(left: Uint32Array, right: Uint32Array, to: Uint32Array): void {
+    let [leftAt, rightAt] = [0, 0];
+    while (leftAt < left.length && rightAt < right.length) {
+      const [leftIndex = 0, rightIndex = 0] = [left[leftAt], right[rightAt]];
+      if (this.#compare(leftIndex, rightIndex) <= 0) {
+        to[leftAt + rightAt] = leftIndex;
+        leftAt += 1;
+      } else {
+        to[leftAt + rightAt] = rightIndex;
+        rightAt += 1;
+      }
+    }
+    to.set(left.subarray(leftAt), leftAt + rightAt);
+    to.set(right.subarray(rightAt), leftAt + rightAt + left.length - leftAt);
   }
 }
 
 /** The larger one, with the content of the smaller. */
-function grown<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+function grown<T extends Uint8Array | Uint16Array | Uint32Array>(
+  from: Uint8Array | Uint16Array | Uint32Array,
+  to: T,
+): T {
   to.set(from);
   return to;
 }

@@ -27,7 +27,7 @@ import type { Tally } from "./tally.ts";
 import { hasContent, send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
-const SHARDS_IN_FLIGHT = 3;
+const SHARDS_IN_FLIGHT = 2;
 /** How many files are open at once: more than requests, so that the next one is read while others travel. */
 const FILES_IN_FLIGHT = 24;
 /** After so many uploads in a row have failed, the fault is not with the files. */

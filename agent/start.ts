@@ -7,12 +7,14 @@ import { connect, openPorts, throwIfInterrupted } from "./connect.ts";
 import { disk } from "./disk.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
+import { collectEarly } from "./memory.ts";
 import type { Options } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
 import { run } from "./run.ts";
 import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
 
 export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
+  collectEarly();
   // The run looks again, but by then the queue has been asked for.
   await checkSource(options, disk);
   const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
