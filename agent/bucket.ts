@@ -6,6 +6,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -208,6 +209,23 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         faults.push(...(await removeBatch(plain.slice(from, from + DELETE_BATCH_KEYS))));
       for (const key of keys) if (!fitsXml(key)) faults.push(...(await removeOne(key)));
       return faults;
+    },
+
+    async checksums(key) {
+      const command = new HeadObjectCommand({ Bucket, Key: key, ChecksumMode: "ENABLED" });
+      const request = about("read the checksum of", "s3:GetObject", key);
+      try {
+        const output = await client.send(command, { abortSignal });
+        const isWhole = output.ChecksumType !== "COMPOSITE";
+        const whole = (checksum: string | undefined) => (isWhole && !checksum?.includes("-") ? checksum : undefined);
+        const [crc32, sha256] = [whole(output.ChecksumCRC32), whole(output.ChecksumSHA256)];
+        return { etag: etagIn(output, request), crc32, sha256 };
+      } catch (error) {
+        if (signal.aborted) throw interrupted(request);
+        // An answer to HEAD has no body that could say more.
+        if (statusOf(error) === 403 || statusOf(error) === 404) return undefined;
+        throw explain(error, request);
+      }
     },
 
     async read(key, limitMs) {

@@ -54,6 +54,13 @@ export interface DeleteFault {
   readonly reason: string;
 }
 
+/** What S3 keeps of an object; checksums only those of its whole content, in base64. */
+export interface StoredChecksums {
+  readonly etag: string;
+  readonly crc32: string | undefined;
+  readonly sha256: string | undefined;
+}
+
 /** Errors are failures; of a multipart upload that is gone, {@link UploadLost}. ETags are without quotes. */
 export interface Bucket {
   fetchPage(request: PageRequest): Promise<Page>;
@@ -77,6 +84,8 @@ export interface Bucket {
   abortMultipart(key: string, uploadId: string): Promise<void>;
   /** Deletes objects, and returns those that are still there, with the reason. */
   remove(keys: readonly string[]): Promise<DeleteFault[]>;
+  /** Undefined when there is no such object, or S3 does not let this host know. */
+  checksums(key: string): Promise<StoredChecksums | undefined>;
   /**
    * The text of one of the validator's objects, or undefined when there is none.
    *

@@ -24,7 +24,7 @@ import { type HeldShard, Spool } from "./spool.ts";
 import { type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
-import { hasContent, send } from "./transfer.ts";
+import { hasChecksum, hasContent, send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
@@ -374,6 +374,9 @@ class Pass {
       const compared = await hasContent({ location, sizeBytes: file.sizeBytes }, action.etag, { disk, limit });
       if (compared.state !== "compared") return this.#record.untransferred(file, compared);
       if (compared.same) return this.#record.kept(file, action.etag);
+      const proven = await this.#hasStoredChecksum(file.path, action.etag);
+      if (proven.state !== "compared") return this.#record.untransferred(file, proven);
+      if (proven.same) return this.#record.kept(file, action.etag);
       etag = compared.etag;
     }
     if (mode === "verify-only") {
@@ -393,6 +396,17 @@ class Pass {
       if (this.#failuresInARow >= MAX_FAILURES_IN_A_ROW) throw error;
       return this.#record.failed(file, error.reason);
     }
+  }
+
+  /** Where the ETag proves nothing, and --checksum is given: whether the very object that has it has our content. */
+  async #hasStoredChecksum(path: string, etag: string): ReturnType<typeof hasChecksum> {
+    const { root, target, checksum } = this.#request;
+    const { disk, bucket } = this.#ports;
+    if (!checksum) return { state: "compared", same: false };
+    this.#check();
+    const stored = await this.#requests.run(() => bucket.checksums(target.keyPrefix + path));
+    if (stored?.etag !== etag) return { state: "compared", same: false };
+    return hasChecksum(locationOf(root, path), stored, { disk, limit: this.#requests });
   }
 
   /** Where nothing ever arrived, a denial is about the whole run; elsewhere it may be about this one object. */

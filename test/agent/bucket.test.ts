@@ -580,3 +580,60 @@ suite("Reading", () => {
     );
   });
 });
+
+suite("The checksums of an object", () => {
+  const stored = (headers: Record<string, string>): Answer => ({ status: 200, headers: { etag: '"e-2"', ...headers } });
+
+  test("are asked for with one HEAD, and only those of the whole content are given", async (t) => {
+    const { bucket, asked, answer } = await startFakeS3(t);
+    const none = { etag: "e-2", crc32: undefined, sha256: undefined };
+    for (const [headers, found] of [
+      [{}, none],
+      [
+        { "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "FULL_OBJECT" },
+        { ...none, crc32: "AAAAAA==" },
+      ],
+      [{ "x-amz-checksum-sha256": "x=" }, { ...none, sha256: "x=" }],
+      [{ "x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "COMPOSITE" }, none],
+      [{ "x-amz-checksum-sha256": "x=-2" }, none],
+    ] as const) {
+      answer(stored(headers));
+      assert.deepEqual(await bucket.checksums("p/a"), found);
+    }
+    assert.equal(asked.length, 5);
+    assert.ok(asked.every(({ method, headers }) => method === "HEAD" && headers["x-amz-checksum-mode"] === "ENABLED"));
+  });
+
+  test("fault 16: are unknown where the host may not ask, or there is no object", async (t) => {
+    const { bucket, answer } = await startFakeS3(t);
+    for (const status of [403, 404]) {
+      answer({ status });
+      assert.equal(await bucket.checksums("p/a"), undefined);
+    }
+  });
+
+  test("fault 3: that a server keeps from giving, or an answer without an ETag, is a failure that names the key", async (t) => {
+    const { bucket, answer } = await startFakeS3(t);
+    for (const given of [{ status: 503 }, { status: 412 }, "hang-up", { status: 200 }] as const) {
+      answer(given);
+      const { message } = await failureOf(bucket.checksums("p/a"));
+      assert.match(message, /^Cannot read the checksum of \[s3:\/\/data\/p\/a\]: /);
+    }
+    answer({ status: 503 }, stored({}));
+    assert.equal((await bucket.checksums("p/a"))?.etag, "e-2");
+  });
+
+  test("of a server that never answers are a failure in time", async (t) => {
+    const { bucket, answer } = await startFakeS3(t, { requestTimeoutMs: 50, attempts: 1 });
+    answer("silence");
+    assert.match((await failureOf(bucket.checksums("p/a"))).message, /^Cannot read the checksum of/);
+  });
+
+  test("fault 51: are not waited for after an interruption", async (t) => {
+    const { bucket, answer, interrupt } = await startFakeS3(t);
+    answer("silence");
+    const asking = failureOf(bucket.checksums("p/a"));
+    interrupt.abort();
+    assert.equal((await asking).outcome, "interrupted");
+  });
+});

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Bucket, DeleteFault } from "#agent/ports.ts";
+import type { Bucket, DeleteFault, StoredChecksums } from "#agent/ports.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 
 export interface MemoryObject {
@@ -20,6 +20,8 @@ export class MemoryBucket implements Bucket {
   readonly objects = new Map<string, MemoryObject>();
   /** What was done, in order: "put p/a", "putPart p/a 1", "delete p/b". */
   readonly events: string[] = [];
+  /** The checksums that S3 keeps of the objects of other clients. */
+  readonly stored = new Map<string, Pick<StoredChecksums, "crc32" | "sha256">>();
   readonly uploads = new Map<string, { key: string; parts: Map<number, Buffer> }>();
   /** Called before each call; what it throws, the call throws. */
   before: (call: Call, key: string) => void | Promise<void> = () => {};
@@ -111,6 +113,12 @@ export class MemoryBucket implements Bucket {
       this.objects.delete(key);
     }
     return [];
+  }
+
+  async checksums(key: string) {
+    await this.before("checksums", key);
+    const object = this.objects.get(key);
+    return object && { etag: object.etag, crc32: undefined, sha256: undefined, ...this.stored.get(key) };
   }
 
   async read(key: string) {

@@ -1,5 +1,6 @@
 /** Runs with a baseline, without one, with a damaged one: what they ask of the bucket, and that all end alike. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
@@ -290,6 +291,28 @@ suite("Without a baseline", () => {
       ["put p/z"],
     );
     assert.deepEqual(one.data, one.source);
+  });
+
+  test("with --checksum what no ETag tells is asked of S3, once, and only then", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    for (const [path, content] of Object.entries(TREE)) {
+      // As objects are that are encrypted with a key of KMS.
+      const object = one.bucket.place(`p/${path}`, content);
+      one.bucket.objects.set(`p/${path}`, { ...object, etag: `kms-${path}` });
+      const sha256 = createHash("sha256")
+        .update(path === "z" ? "LAST" : content)
+        .digest("base64");
+      if (path !== "empty") one.bucket.stored.set(`p/${path}`, { crc32: undefined, sha256 });
+    }
+    const heads: string[] = [];
+    one.bucket.before = (call, key) => void (call === "checksums" && heads.push(key));
+    const ran = await asked(one, "--checksum");
+    assert.equal(ran.outcome, "success");
+    assert.equal(heads.length, 6);
+    assert.deepEqual(ran.calls.filter((call) => call.startsWith("put")).sort(), ["put p/empty", "put p/z"]);
+    assert.deepEqual((await asked(one)).calls, []);
+    assert.equal(heads.length, 6);
   });
 
   test("a large shard is listed in several ranges at a time", async (t) => {

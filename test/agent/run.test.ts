@@ -76,10 +76,12 @@ suite("A sync", () => {
     writeTree(one.folder, { "a/x": "changed", "new": "new" });
     const second = await one.run();
     assert.equal(second.outcome, "success");
-    assert.deepEqual(
-      second.events.filter((event) => !event.startsWith("send")),
-      ["put p/a/x", "put p/new", "delete p/z"],
-    );
+    assert.deepEqual(second.events.filter((event) => !event.startsWith("send")).sort(), [
+      "delete p/z",
+      "put p/a/x",
+      "put p/new",
+    ]);
+    assertDeletionsLast(second);
     assert.deepEqual(one.data, one.source);
     assert.ok(one.bucket.objects.has("p2/neighbour") && one.bucket.objects.has("p"), "fault 40");
   });
@@ -139,11 +141,11 @@ suite("Drift", () => {
     const ran = await one.run();
     assert.equal(ran.outcome, "success");
     assert.deepEqual(one.data, one.source);
-    assert.deepEqual(said(ran, "result").slice(3, -1), [
-      "Repaired 3 objects in the bucket:",
-      "  missing: [a-b]",
+    assert.deepEqual(said(ran, "result").slice(3, -1).sort(), [
       "  changed: [a.txt]",
+      "  missing: [a-b]",
       "  unexpected: [extra]",
+      "Repaired 3 objects in the bucket:",
     ]);
     one.later(DAY_MS);
     const next = await one.run();

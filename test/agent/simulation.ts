@@ -173,6 +173,7 @@ export class Simulation {
         this.#call("completeMultipart", () => bucket.completeMultipart(...parameters)),
       abortMultipart: (...parameters) => bucket.abortMultipart(...parameters),
       remove: (keys) => this.#call("remove", () => bucket.remove(keys)),
+      checksums: (key) => this.#call(`checksums ${key}`, () => bucket.checksums(key)),
       read: (key) => this.#call(`read ${key}`, () => bucket.read(key)),
     };
     const { on } = this;

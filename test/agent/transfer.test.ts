@@ -15,11 +15,12 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { disk } from "#agent/disk.ts";
 import { Failure, UploadLost } from "#agent/errors.ts";
 import { Limit } from "#agent/limit.ts";
 import type { Disk, OpenFile } from "#agent/ports.ts";
-import { hasContent, MAX_OBJECT_BYTES, partBytes, SINGLE_PUT_BYTES, send } from "#agent/transfer.ts";
+import { hasChecksum, hasContent, MAX_OBJECT_BYTES, partBytes, SINGLE_PUT_BYTES, send } from "#agent/transfer.ts";
 import { bytePathOf } from "#agent/walk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { MemoryBucket } from "./memory-bucket.ts";
@@ -364,6 +365,44 @@ suite("Whether an object has a file's content", () => {
     const { hasContent } = scene(t, content);
     const compared = await hasContent(md5(content), content.length);
     assert.equal(compared.state === "compared" && compared.same, true);
+  });
+
+  for (const [mebibytes, partCount] of [
+    [5, 4],
+    [8, 3],
+    [16, 2],
+    [64, 1],
+  ] as const)
+    test(`a large file that another client put in parts of ${mebibytes} MiB is known by them`, async (t) => {
+      const content = randomBytes(LARGE_BYTES);
+      const { hasContent } = scene(t, content);
+      const parts = Array.from({ length: partCount }, (_, index) =>
+        content.subarray(index * mebibytes * MEBIBYTE, (index + 1) * mebibytes * MEBIBYTE),
+      );
+      const digests = parts.map((part) => createHash("md5").update(part).digest());
+      const etag = `${md5(Buffer.concat(digests))}-${partCount}`;
+      const compared = await hasContent(etag, content.length);
+      assert.equal(compared.state === "compared" && compared.same, true);
+    });
+
+  test("a checksum that S3 keeps of the whole content proves it, and none proves nothing", async (t) => {
+    const content = randomBytes(LARGE_BYTES);
+    const { file, limit } = scene(t, content);
+    const crc = Buffer.alloc(4);
+    crc.writeUInt32BE(crc32(content));
+    const sha256 = createHash("sha256").update(content).digest("base64");
+    const none = { etag: "e", crc32: undefined, sha256: undefined };
+    for (const [stored, same] of [
+      [none, false],
+      [{ ...none, crc32: crc.toString("base64") }, true],
+      [{ ...none, sha256 }, true],
+      [{ ...none, crc32: "AAAAAA==" }, false],
+      // The stronger one decides.
+      [{ ...none, crc32: crc.toString("base64"), sha256: "x" }, false],
+    ] as const)
+      assert.deepEqual(await hasChecksum(bytePathOf(file), stored, { disk, limit }), { state: "compared", same });
+    unlinkSync(file);
+    assert.equal((await hasChecksum(bytePathOf(file), { ...none, sha256 }, { disk, limit })).state, "vanished");
   });
 
   test("other content of the same size is another object, and so is any other ETag", async (t) => {
