@@ -37,6 +37,8 @@ export async function awaitReport(
     check();
     try {
       const text = await bucket.read(key, Math.max(endMs - clock.monotonicMs(), LEAST_READ_MS));
+      // Who ends a run is told that it ended, also when the report came in the same moment.
+      check();
       if (text !== undefined) return checked(decodeReport(text), subject, awaited);
       lastFailure = undefined;
     } catch (error) {

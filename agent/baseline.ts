@@ -28,7 +28,7 @@ export interface GoneEntry extends Entry {
 export type BaselineItem = KnownFile | GoneEntry | UnknownEntry;
 
 /** How far the clocks of host and file server may be apart, and how coarse a file's times may be (FAT: 2 s). */
-const RACY_MS = 5_000;
+export const RACY_MS = 5_000;
 
 /**
  * Whether a file is as it was, by all that the file system says of it but its content.

@@ -113,12 +113,22 @@ suite("The report", () => {
     const s3 = await startFakeS3(t);
     s3.answer(NONE);
     const stop = new Error("interrupted");
-    let polls = 0;
     const check = () => {
-      if (++polls > 3) throw stop;
+      if (s3.asked.length >= 3) throw stop;
     };
     await assert.rejects(awaited(s3, { check }), stop);
     assert.equal(s3.asked.length, 3);
+  });
+
+  test("fault 51: an interruption counts also when the report comes in the same moment", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer({ status: 200, body: encodeReport(REPORT) });
+    const stop = new Error("interrupted");
+    const check = () => {
+      if (s3.asked.length > 0) throw stop;
+    };
+    await assert.rejects(awaited(s3, { check }), stop);
+    assert.equal(s3.asked.length, 1);
   });
 
   test("fault 67: about other manifests is refused, unless it is only to say that something failed", async (t) => {
