@@ -9,6 +9,7 @@ import { OUTCOMES, type Outcome } from "./exit-code.ts";
 import { type Log, type OpenLog, openLog, type Screen } from "./log.ts";
 import { type Options, type Request, readRequest } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
+import { interruptionLine, type Phase } from "./phase.ts";
 import { findHomeDirectory } from "./state-directory.ts";
 import { listenForStop } from "./stop-signals.ts";
 import { renderHelp } from "./usage.ts";
@@ -20,13 +21,14 @@ const screen: Screen = {
 
 /** What the command is for; handed in, so that the process around it can be tested without AWS. */
 export interface Parts {
-  run(options: Options, log: Log, signal: AbortSignal): Promise<Outcome>;
+  /** @param enter told of each phase as it begins; until then the run is preparing */
+  run(options: Options, log: Log, signal: AbortSignal, enter: (phase: Phase) => void): Promise<Outcome>;
   readonly lookUp: LookUp;
 }
 
 // Loaded when it is needed: --help and a wrong command line do not wait for the AWS SDK.
 const PARTS: Parts = {
-  run: async (options, log, signal) => (await import("./start.ts")).start(options, log, signal),
+  run: async (options, log, signal, enter) => (await import("./start.ts")).start(options, log, signal, enter),
   lookUp: async (target, queueUrl) => (await import("./look-up.ts")).lookUp(target, queueUrl),
 };
 
@@ -120,19 +122,32 @@ async function logged(options: Options, parts: Parts): Promise<number> {
     log.error("The run stopped without a result: it waited for something that cannot happen any more.");
     process.exit(close("failed"));
   });
+  let phase: Phase = "preparing";
+  const enter = (next: Phase) => {
+    phase = next;
+  };
+  const tellInterruption = () => log.error(interruptionLine(phase, options.verifyOnly));
   using stop = listenForStop(
     (name) => log.error(`Interrupted by ${name}: cleaning up. A second signal ends at once.`),
     (why) => {
+      tellInterruption();
       log.error(why);
       process.exit(close("interrupted"));
     },
   );
-  return close(await outcomeOf(options, log, stop.signal, parts));
+  const outcome = await outcomeOf(options, log, stop.signal, (signal) => parts.run(options, log, signal, enter));
+  if (outcome === "interrupted") tellInterruption();
+  return close(outcome);
 }
 
-async function outcomeOf(options: Options, log: OpenLog, signal: AbortSignal, parts: Parts): Promise<Outcome> {
+async function outcomeOf(
+  options: Options,
+  log: OpenLog,
+  signal: AbortSignal,
+  run: (signal: AbortSignal) => Promise<Outcome>,
+): Promise<Outcome> {
   try {
-    const outcome = await parts.run(options, log, signal);
+    const outcome = await run(signal);
     // A run that was done already when the signal came has its own verdict.
     return signal.aborted && outcome === "failed" ? "interrupted" : outcome;
   } catch (error) {

@@ -6,13 +6,15 @@ import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
 import { checkSource } from "./check-source.ts";
 import { correctionsOf, findDoubts } from "./doubts.ts";
+import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
 import type { Options } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
+import type { Phase } from "./phase.ts";
 import type { BaselineDraft, Ports } from "./ports.ts";
 import { type ShardsResult, syncShards } from "./shards.ts";
-import { summaryLines } from "./summary.ts";
+import { type SummaryLines, summaryLines, uncheckedLines } from "./summary.ts";
 import { reasonOf } from "./system-error.ts";
 import { bytePathOf } from "./walk.ts";
 
@@ -27,6 +29,8 @@ export interface Surroundings {
   readonly shardEntries: number | undefined;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
+  /** Told of each phase as it begins. */
+  readonly enter: (phase: Phase) => void;
 }
 
 /** One pass over the source, and what the validator says of it. */
@@ -47,6 +51,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     const started = ports.clock.now();
     const name = runId(started, ports.randomBytes(16));
     log.info(`Run [${name}]: ${verifyOnly ? "checking" : "syncing"}.`);
+    surroundings.enter(repaired === undefined ? "uploading" : "repairing");
     const corrections = correctionsOf(repaired?.report);
     const earlier = await ports.baselines.open(subject, (reason) => log.info(`The baseline is not used: ${reason}.`));
     const draft = ports.baselines.draft(subject, name);
@@ -76,7 +81,14 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       });
       if (!verifyOnly) await remember(synced.allDeleted);
       log.info("All shards are sent; waiting for the report.");
-      const report = await awaitReport({ ...request, ...synced, timeoutMs: options.timeoutMs }, ports);
+      surroundings.enter("awaiting");
+      const awaited = { ...request, ...synced, timeoutMs: options.timeoutMs };
+      const report = await awaitReport(awaited, ports).catch((cause: unknown) => {
+        const tally = (repaired ?? { synced }).synced.tally;
+        const repair = repaired && synced.tally;
+        if (!isInterruption(cause)) print(uncheckedLines({ target, tally, repair, ignoreWarnings }), log);
+        throw cause;
+      });
       if (verifyOnly && report.verdict === "match") await remember(true);
       return { run: name, synced, report };
     } finally {
@@ -93,19 +105,26 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   }
 
   const outcome = outcomeOf(last.report, last.synced.tally, ignoreWarnings);
-  const { faults, results } = summaryLines({
+  const { isWhole, isEmpty } = last.synced;
+  const lines = summaryLines({
     target,
     outcome,
     report: last.report,
     tally: first.synced.tally,
     repair: last === first ? undefined : last.synced.tally,
-    deletionsWithheld: last.synced.isWhole ? 0 : last.report.totals.unexpected,
-    ignoreWarnings,
-    verifyOnly,
+    ...{ isWhole, isEmpty, ignoreWarnings, verifyOnly },
   });
+  print(lines, log);
+  return outcome;
+}
+
+function print({ faults, results }: SummaryLines, log: Pick<Log, "error" | "result">): void {
   for (const line of faults) log.error(line);
   for (const line of results) log.result(line);
-  return outcome;
+}
+
+function isInterruption(cause: unknown): boolean {
+  return cause instanceof Failure && cause.outcome === "interrupted";
 }
 
 /** Whether another pass can change the verdict. */

@@ -54,6 +54,8 @@ export interface ShardsRequest extends RecordRequest {
   readonly agentVersion: string;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
+  /** Told when the deletions begin. */
+  readonly enter: (phase: "deleting") => void;
 }
 
 export interface ShardsResult {
@@ -63,6 +65,8 @@ export interface ShardsResult {
   readonly tally: Tally;
   /** Whether the source could be read as a whole; otherwise nothing was deleted. */
   readonly isWhole: boolean;
+  /** Whether no file was there. */
+  readonly isEmpty: boolean;
   /** Whether all that was to be deleted is gone. */
   readonly allDeleted: boolean;
 }
@@ -145,6 +149,7 @@ class Pass {
       shardCount: this.#digests.length,
       tally: this.#record.tally,
       isWhole,
+      isEmpty: this.#record.filesSeen === 0,
       allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#deletionFaults === 0,
     };
   }
@@ -327,7 +332,10 @@ class Pass {
   async #deleteAndSendHeld(): Promise<void> {
     const count = this.#spool.deletionCount;
     const complete = this.#record.walkErrors === 0;
-    if (count > 0 && complete) this.#guard(count);
+    if (count > 0 && complete) {
+      this.#guard(count);
+      this.#request.enter("deleting");
+    }
     await this.#spool.replay({
       remove: async (keys) => {
         this.#check();

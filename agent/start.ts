@@ -10,10 +10,16 @@ import type { Log } from "./log.ts";
 import { collectEarly } from "./memory.ts";
 import type { Options } from "./options.ts";
 import { PACKAGE_VERSION } from "./package-version.ts";
+import type { Phase } from "./phase.ts";
 import { run } from "./run.ts";
 import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
 
-export async function start(options: Options, log: Log, signal: AbortSignal): Promise<Outcome> {
+export async function start(
+  options: Options,
+  log: Log,
+  signal: AbortSignal,
+  enter: (phase: Phase) => void,
+): Promise<Outcome> {
   collectEarly();
   // The run looks again, but by then the queue has been asked for.
   await checkSource(options, disk);
@@ -34,6 +40,7 @@ export async function start(options: Options, log: Log, signal: AbortSignal): Pr
       agentVersion: PACKAGE_VERSION,
       shardEntries: shardEntries === undefined ? undefined : Number(shardEntries),
       check: () => throwIfInterrupted(signal),
+      enter,
     });
   } finally {
     connections.close();

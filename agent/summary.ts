@@ -23,36 +23,77 @@ export interface Summary {
   readonly tally: Tally;
   /** Of the pass that repaired, if there was one. */
   readonly repair: Tally | undefined;
-  readonly deletionsWithheld: number;
+  /** Whether the source could be read as a whole; otherwise nothing is deleted. */
+  readonly isWhole: boolean;
+  /** Whether the source has no file at all; then a run stops before it deletes, unless that was allowed. */
+  readonly isEmpty: boolean;
   readonly ignoreWarnings: boolean;
   readonly verifyOnly: boolean;
 }
 
 /** Lines for the screen and the log; the faults first, so that the verdict stands last. */
-export function summaryLines(summary: Summary): { faults: string[]; results: string[] } {
+export interface SummaryLines {
+  readonly faults: readonly string[];
+  readonly results: readonly string[];
+}
+
+export function summaryLines(summary: Summary): SummaryLines {
   const { report, target, outcome, tally, repair } = summary;
-  const last = repair ?? tally;
   const faults = [
     ...findingLines(report),
-    ...problemLines(last, summary.ignoreWarnings),
+    ...problemLines(repair ?? tally, summary.ignoreWarnings),
     ...report.errors.slice(0, MAX_SHOWN).map(({ shard, reason }) => `Shard ${shard} was not checked: ${reason}.`),
   ];
-  const url = `s3://${target.bucket}/${target.keyPrefix}`;
   const results = [
-    verdictLine(summary, url),
-    `Source: ${counted(tally.entries, "entry", "entries")} (${bytesText(tally.fileBytes)}): ${stateText(tally)}.`,
+    verdictLine(summary, urlOf(target)),
+    sourceLine(tally),
     `Bucket: ${bucketText(report, tally, repair)}.`,
+    ...repairLines(tally, repair),
+    ...(outcome === "mismatch" ? adviceLines(summary) : []),
+    `Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`,
   ];
-  const repairs = [...tally.repairs, ...(repair?.repairs ?? [])];
-  const repairCount = tally.repairCount + (repair?.repairCount ?? 0);
-  if (repairCount > 0) {
-    results.push(`Repaired ${counted(repairCount, "object")} in the bucket:`);
-    results.push(...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`));
-    if (repairCount > MAX_SHOWN) results.push(`  and ${repairCount - MAX_SHOWN} more, in the log`);
-  }
-  if (outcome === "mismatch") results.push(adviceLine(summary));
-  results.push(`Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`);
   return { faults, results };
+}
+
+/** The same of a run whose report did not come or cannot be believed: what was done all the same. */
+export function uncheckedLines({
+  target,
+  tally,
+  repair,
+  ignoreWarnings,
+}: Pick<Summary, "target" | "tally" | "repair" | "ignoreWarnings">): SummaryLines {
+  return {
+    faults: problemLines(repair ?? tally, ignoreWarnings),
+    results: [
+      `Verdict: NONE. Nobody has checked ${urlOf(target)}.`,
+      sourceLine(tally),
+      `Bucket: not checked, ${deletedCount(tally, repair)} deleted.`,
+      ...repairLines(tally, repair),
+    ],
+  };
+}
+
+function urlOf({ bucket, keyPrefix }: Target): string {
+  return `s3://${bucket}/${keyPrefix}`;
+}
+
+function sourceLine(tally: Tally): string {
+  return `Source: ${counted(tally.entries, "entry", "entries")} (${bytesText(tally.fileBytes)}): ${stateText(tally)}.`;
+}
+
+function repairLines(tally: Tally, repair: Tally | undefined): string[] {
+  const repairs = [...tally.repairs, ...(repair?.repairs ?? [])];
+  const count = tally.repairCount + (repair?.repairCount ?? 0);
+  if (count === 0) return [];
+  return [
+    `Repaired ${counted(count, "object")} in the bucket:`,
+    ...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`),
+    ...(count > MAX_SHOWN ? [`  and ${count - MAX_SHOWN} more, in the log`] : []),
+  ];
+}
+
+function deletedCount(tally: Tally, repair: Tally | undefined): number {
+  return tally.deleted + (repair?.deleted ?? 0);
 }
 
 function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnly }: Summary, url: string): string {
@@ -70,11 +111,25 @@ function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnl
 }
 
 /** What to do about a mismatch. */
-function adviceLine({ report, deletionsWithheld, verifyOnly }: Summary): string {
-  if (verifyOnly) return "Next: a run without --verifyOnly repairs it.";
-  if (deletionsWithheld > 0 && report.extras === "mismatch")
-    return `Next: ${counted(deletionsWithheld, "object")} stayed, for the source could not be read as a whole; make it readable.`;
-  return "Next: see who else writes there, then run again; one repair was tried.";
+function adviceLines({ report, isWhole, isEmpty, verifyOnly }: Summary): string[] {
+  const { unexpected } = report.totals;
+  const withheld = !isWhole && unexpected > 0 && report.extras === "mismatch";
+  if (withheld && verifyOnly)
+    return [
+      "Next: make the source readable as a whole, then run without --verifyOnly;",
+      `until then ${counted(unexpected, "object")} would stay.`,
+    ];
+  if (withheld)
+    return [
+      `Next: ${counted(unexpected, "object")} stayed, for the source could not be read as a whole; make it readable.`,
+    ];
+  if (verifyOnly && isEmpty)
+    return [
+      "Next: check that the source is mounted, for it has no file. A run without",
+      "--verifyOnly stops before it deletes anything, unless --allow-empty-source is given.",
+    ];
+  if (verifyOnly) return ["Next: a run without --verifyOnly repairs it."];
+  return ["Next: see who else writes there, then run again; one repair was tried."];
 }
 
 function allFiles(count: number): string {
@@ -115,11 +170,10 @@ function stateText(tally: Tally): string {
 }
 
 function bucketText({ totals }: Report, tally: Tally, repair: Tally | undefined): string {
-  const deleted = tally.deleted + (repair?.deleted ?? 0);
   const unexpected = `${totals.unexpectedAtLeast ? "at least " : ""}${totals.unexpected} unexpected`;
   return `${totals.matched} matched (${bytesText(totals.matchedBytes)}), ${totals.missing} missing, ${
     totals.sizeDiffers + totals.etagDiffers
-  } different, ${unexpected}, ${deleted} deleted`;
+  } different, ${unexpected}, ${deletedCount(tally, repair)} deleted`;
 }
 
 function counted(count: number, one: string, many: string = `${one}s`): string {

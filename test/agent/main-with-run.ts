@@ -39,7 +39,8 @@ const RUNS: Record<string, Parts["run"]> = {
     setInterval(() => {}, 60_000);
     return "success";
   },
-  "stops when asked": (_options, log, signal) => {
+  "stops when asked": (_options, log, signal, enter) => {
+    enter("uploading");
     const stopped = Promise.withResolvers<Outcome>();
     signal.addEventListener("abort", () => stopped.reject(new Error("request aborted")));
     setInterval(() => {}, 60_000);
@@ -53,7 +54,8 @@ const RUNS: Record<string, Parts["run"]> = {
     log.result("running");
     return stopped.promise;
   },
-  "does not stop": (_options, log) => {
+  "does not stop": (_options, log, _signal, enter) => {
+    enter("deleting");
     log.result("running");
     return forEver();
   },

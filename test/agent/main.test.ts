@@ -225,7 +225,11 @@ describe("fault 51: interrupted", { concurrency: 4 }, () => {
       child.kill(name);
       const { code, stderr } = await ended(child);
       assert.equal(code, 5);
-      assert.equal(stderr, `Interrupted by ${name}: cleaning up. A second signal ends at once.\n`);
+      assert.equal(
+        stderr,
+        `Interrupted by ${name}: cleaning up. A second signal ends at once.\n` +
+          "Interrupted while uploading: what was sent stays; run again to go on from there.\n",
+      );
       assert.equal(records(folder).at(-1), "INFO Run completed with status 5 (interrupted).");
     });
   }
@@ -238,7 +242,10 @@ describe("fault 51: interrupted", { concurrency: 4 }, () => {
     child.kill("SIGINT");
     const [code] = await once(child, "exit");
     assert.equal(code, 5);
-    assert.match(records(folder).at(-2) ?? "", /^ERROR Interrupted again by SIGINT: ended without cleaning up\.$/);
+    assert.deepEqual(records(folder).slice(-3, -1), [
+      "ERROR Interrupted while deleting: all is uploaded; run again to delete the rest.",
+      "ERROR Interrupted again by SIGINT: ended without cleaning up.",
+    ]);
   });
 
   test("a run that was done all the same keeps its verdict", async (t) => {

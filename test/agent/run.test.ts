@@ -365,6 +365,9 @@ suite("The source", () => {
     );
     assert.match(stopped.error?.hint ?? "", /--allow-empty-source/);
     assert.deepEqual([one.data, stopped.leftovers], [{ x: "x" }, []]);
+    const checked = await one.run("--verifyOnly");
+    assert.equal(checked.outcome, "mismatch");
+    assert.match(said(checked, "result").join(" "), /Next: check that the source is mounted/);
     assert.equal((await one.run("--allow-empty-source")).outcome, "success");
     assert.deepEqual(one.data, {});
   });
@@ -578,6 +581,30 @@ suite("The report", () => {
     assert.match(ran.error?.message ?? "", /^Cannot read the report \[.*\]: there is none after 2 min\.$/);
     assert.match(ran.error?.hint ?? "", /^ {2}The queue holds 3 waiting messages.*\n.*--verifyOnly repeats the check/m);
     assert.deepEqual(one.data, one.source);
+    assert.deepEqual(said(ran, "result"), [
+      "Verdict: NONE. Nobody has checked s3://data/p/.",
+      "Source: 6 entries (17 bytes): 6 uploaded, 0 unchanged.",
+      "Bucket: not checked, 0 deleted.",
+    ]);
+  });
+
+  test("that does not come in the repair leaves the totals of what was done first, and of the repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.delete("p/z");
+    one.onMessage = ({ repairs }) => {
+      if (repairs !== null) one.validator = "stands still";
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "no-verdict");
+    assert.deepEqual(said(ran, "result"), [
+      "Verdict: NONE. Nobody has checked s3://data/p/.",
+      "Source: 6 entries (17 bytes): 0 uploaded, 6 unchanged.",
+      "Bucket: not checked, 0 deleted.",
+      "Repaired 1 object in the bucket:",
+      "  missing: [z]",
+    ]);
   });
 
   test("fault 64: of a validator that gave up is no verdict, and says why", async (t) => {
@@ -801,6 +828,10 @@ suite("An interruption", () => {
       // Of the batch that was on its way.
       assert.ok(deletions.length <= 1, `at call ${at}: ${deletions}`);
       assertDeletionsLast(ran);
+      // What the user is told of the phase holds.
+      const phase = one.phases.at(-1);
+      if (phase === undefined || phase === "uploading") assert.equal(count(ran, "delete"), 0, `at call ${at}`);
+      else assert.deepEqual({ ...one.data, ...one.source }, one.data, `at call ${at}, while ${phase}`);
       assert.equal(one.bucket.uploads.size, 0, `at call ${at} an upload is left behind`);
       assert.deepEqual(ran.leftovers, [], `at call ${at}`);
       one.before = () => {};

@@ -10,6 +10,7 @@ import { Failure } from "#agent/errors.ts";
 import type { Outcome } from "#agent/exit-code.ts";
 import type { Log } from "#agent/log.ts";
 import { readRequest } from "#agent/options.ts";
+import type { Phase } from "#agent/phase.ts";
 import type { BaselineDraft, BaselineStore, Bucket, Disk, Ports } from "#agent/ports.ts";
 import { run } from "#agent/run.ts";
 import { errorPart } from "#lambda/check-shard.ts";
@@ -68,6 +69,8 @@ export class Simulation {
   /** What the validator writes in place of a report. */
   forge: (report: Report) => Report | string | undefined = (report) => report;
   validator: "works" | "stands still" | "gives up" = "works";
+  /** What all runs were at, one after the other. */
+  readonly phases: Phase[] = [];
   /** Calls of the ports that are under way. */
   underWay = 0;
   #interrupted = false;
@@ -141,6 +144,7 @@ export class Simulation {
         check: () => {
           if (this.#interrupted) throw interrupted();
         },
+        enter: (phase) => void this.phases.push(phase),
       });
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown;

@@ -1,7 +1,7 @@
 /** The last lines of a run, as a user reads them. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { bytesText, type Summary, summaryLines } from "#agent/summary.ts";
+import { bytesText, type Summary, type SummaryLines, summaryLines, uncheckedLines } from "#agent/summary.ts";
 import { type State, Tally } from "#agent/tally.ts";
 import { assembleReport, type Finding, NO_TOTALS, type Report } from "#shared/report.ts";
 import { RUN, somePart } from "../shared/arbitrary.ts";
@@ -18,14 +18,15 @@ function reportOf(changes: Partial<Report> & { totals?: Partial<Report["totals"]
   return { ...report, ...changes, totals: { ...NO_TOTALS, ...changes.totals } } as Report;
 }
 
-function lines(changes: Partial<Summary>): { faults: string[]; results: string[] } {
+function lines(changes: Partial<Summary>): SummaryLines {
   return summaryLines({
     target: { bucket: "example-backup", keyPrefix: "laptop/" },
     outcome: "success",
     report: reportOf(),
     tally: new Tally(),
     repair: undefined,
-    deletionsWithheld: 0,
+    isWhole: true,
+    isEmpty: false,
     ignoreWarnings: false,
     verifyOnly: false,
     ...changes,
@@ -152,8 +153,42 @@ suite("The summary", () => {
   test("says that objects stayed because the source could not be read", () => {
     const totals = { ...NO_TOTALS, unexpected: 2 };
     const report = reportOf({ verdict: "mismatch", totals });
-    const { results } = lines({ outcome: "mismatch", report, deletionsWithheld: 2 });
+    const { results } = lines({ outcome: "mismatch", report, isWhole: false });
     assert.equal(results[3], "Next: 2 objects stayed, for the source could not be read as a whole; make it readable.");
+  });
+
+  test("of a check advises what a run would do", () => {
+    const report = reportOf({ verdict: "mismatch", totals: { ...NO_TOTALS, missing: 1, unexpected: 2 } });
+    const advice = (changes: Partial<Summary>) =>
+      lines({ outcome: "mismatch", report, verifyOnly: true, ...changes })
+        .results.slice(3, -1)
+        .join(" ");
+    assert.equal(advice({}), "Next: a run without --verifyOnly repairs it.");
+    assert.match(advice({ isEmpty: true }), /mounted, .* --verifyOnly stops before it deletes .* --allow-empty-source/);
+    const unreadable = /^Next: make the source readable .*; until then 2 objects would stay\.$/;
+    assert.match(advice({ isWhole: false }), unreadable);
+    assert.match(advice({ isWhole: false, isEmpty: true }), unreadable);
+    const missing = reportOf({ verdict: "mismatch", totals: { ...NO_TOTALS, missing: 1 } });
+    assert.equal(advice({ isWhole: false, report: missing }), "Next: a run without --verifyOnly repairs it.");
+  });
+
+  test("of a run without a report tells what was done, what was not, and that nobody has checked it", () => {
+    const tally = tallyOf({ uploaded: 12, unchanged: 3 }, 117_200_000);
+    tally.problem({ state: "unreadable", name: "/home/f", reason: "permission denied" });
+    tally.deleted = 2;
+    const target = { bucket: "example-backup", keyPrefix: "laptop/" };
+    const first = uncheckedLines({ target, tally, repair: undefined, ignoreWarnings: false });
+    assert.deepEqual(first.faults, ["Not synced: [/home/f]: permission denied."]);
+    assert.deepEqual(first.results, [
+      "Verdict: NONE. Nobody has checked s3://example-backup/laptop/.",
+      "Source: 16 entries (117.2 MB): 12 uploaded, 3 unchanged, 1 unreadable.",
+      "Bucket: not checked, 2 deleted.",
+    ]);
+    const repair = tallyOf({ unchanged: 15 });
+    repair.repaired({ kind: "missing", path: "a" });
+    const second = uncheckedLines({ target, tally, repair, ignoreWarnings: false });
+    assert.deepEqual(second.faults, []);
+    assert.deepEqual(second.results.slice(3), ["Repaired 1 object in the bucket:", "  missing: [a]"]);
   });
 });
 

@@ -110,7 +110,12 @@ describe("a validator that does not answer", () => {
     assert.ok(performance.now() - started > 2_000);
     assertExit(plain, 6);
     assertExit(detailed, 8);
-    assert.equal(plain.stdout, "");
+    assert.equal(
+      plain.stdout,
+      `Verdict: NONE. Nobody has checked ${view.url}.\n` +
+        "Source: 1 entry (1 bytes): 1 uploaded, 0 unchanged.\nBucket: not checked, 0 deleted.\n",
+    );
+    assert.match(plain.log, /\[INFO {3}\] Source: 1 entry .*: 1 uploaded/);
     assert.match(plain.stderr, /^Cannot read the report \[s3:.*\]: there is none after 2 s\.\n/);
     for (const told of [
       /The queue holds \d+ waiting messages?, and \d+ are being worked on\./,
