@@ -14,6 +14,15 @@ export interface Request {
   readonly action: string;
   /** The ARN that a policy must allow the action on. */
   readonly resource: string;
+  /** What a denial may hide: AWS tells only those who may see a thing that it is not there. */
+  readonly hidden?: Hidden;
+}
+
+interface Hidden {
+  /** "no such queue, or no right to see it". */
+  readonly reason: string;
+  /** What to check first, and what makes the thing, as sentences. */
+  readonly hint: string;
 }
 
 const CREDENTIALS_HINT =
@@ -110,7 +119,7 @@ function explanation(error: unknown, request: Request): Explanation {
 }
 
 /** AWS says in the message when it was the bucket's key that was denied, or a policy that forbids it. */
-function denial(message: string, { action, resource }: Request): Explanation {
+function denial(message: string, { action, resource, hidden }: Request): Explanation {
   const [keyAction] = /\bkms:\w+/.exec(message) ?? [];
   if (keyAction !== undefined)
     return {
@@ -118,13 +127,17 @@ function denial(message: string, { action, resource }: Request): Explanation {
       reason: `access denied (${keyAction}): ${message}`,
       hint: `Allow ${keyAction} on the key that encrypts the bucket, in the key's policy and for these credentials.`,
     };
-  const forbidden = /explicit deny/.test(message);
+  if (/explicit deny/.test(message))
+    return {
+      outcome: "denied",
+      reason: `access denied (${action}): ${message}`,
+      hint: `A policy denies ${action} on ${resource}: look for a Deny in the bucket's policy and in those of these credentials.`,
+    };
+  const allow = `Allow ${action} on ${resource} for these credentials; the stack's host policy does.`;
   return {
     outcome: "denied",
-    reason: `access denied (${action})${forbidden ? `: ${message}` : ""}`,
-    hint: forbidden
-      ? `A policy denies ${action} on ${resource}: look for a Deny in the bucket's policy and in those of these credentials.`
-      : `Allow ${action} on ${resource} for these credentials; the stack's host policy does.`,
+    reason: `access denied (${action})${hidden === undefined ? "" : `: ${hidden.reason}`}`,
+    hint: hidden === undefined ? allow : `${hidden.hint} If it is there: ${allow}`,
   };
 }
 

@@ -46,6 +46,11 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     resource: key === undefined ? `arn:aws:s3:::${bucket}` : `arn:aws:s3:::${bucket}/${key}`,
   });
 
+  const noBucket = {
+    reason: "no such bucket, or no right to list it",
+    hint: `Check the bucket's name, and whose it is; \`npx cdk deploy -c bucket=${bucket}\` makes it with its validator.`,
+  };
+
   async function explained<T>(request: Request, work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -133,7 +138,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         } catch (error) {
           if (attempt < READ_ATTEMPTS && isDamaged(error)) continue;
           if (error instanceof ListingError) throw error;
-          const request = about("list", "s3:ListBucket");
+          const request = { ...about("list", "s3:ListBucket"), hidden: noBucket };
           throw signal.aborted ? interrupted(request) : explain(error, request);
         }
       }

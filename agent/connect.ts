@@ -156,7 +156,7 @@ export async function openPorts({
   return {
     disk,
     bucket: openedBucket,
-    queue: openQueue(sqs, url, signal),
+    queue: openQueue(sqs, url, target.bucket, signal),
     clock: systemClock(signal),
     baselines: openBaselines(stateDirectory),
     randomBytes,

@@ -16,43 +16,49 @@ export async function findQueue(client: SQSClient, bucket: string, signal: Abort
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), { abortSignal: signal });
     if (QueueUrl !== undefined) return QueueUrl;
   } catch (error) {
-    if (!isMissing(error)) {
-      const failure = explain(error, requestAbout("find the queue", name, "sqs:GetQueueUrl"));
-      if (!failure.reason.startsWith("access denied")) throw failure;
-      // Only those who may see a queue are told whether it is there.
-      throw new Failure({
-        outcome: failure.outcome,
-        operation: failure.operation,
-        subject: failure.subject,
-        reason: failure.reason,
-        hint: `Check the bucket's name and AWS_REGION. If both are right: Allow sqs:GetQueueUrl on the queue for these credentials, as the host policy of the bucket's stack does (\`npx cdk deploy -c bucket=${bucket}\` makes both).`,
-        cause: error,
+    if (!isMissing(error))
+      throw explain(error, {
+        operation: "find the validator's queue",
+        subject: name,
+        action: "sqs:GetQueueUrl",
+        resource: `arn:aws:sqs:*:*:${name}`,
+        hidden: {
+          reason: "no such queue, or no right to see it",
+          hint: `Check the bucket's name and AWS_REGION; ${deployment(bucket)} makes the queue.`,
+        },
       });
-    }
   }
   throw new Failure({
     outcome: "configuration",
     operation: "find the validator's queue",
     subject: name,
     reason: "no such queue in this account and region",
-    hint: `Deploy the validator: \`npx cdk deploy -c bucket=${bucket}\`; or name its queue with --queue URL.`,
+    hint: `Deploy the validator: ${deployment(bucket)}; or name its queue with --queue URL.`,
   });
 }
 
-export function openQueue(client: SQSClient, queueUrl: string, signal: AbortSignal): Queue {
+/** @param bucket whose validator reads the queue */
+export function openQueue(client: SQSClient, queueUrl: string, bucket: string, signal: AbortSignal): Queue {
+  const check = `Check --queue and CBACK_QUEUE_URL, where one is given; ${deployment(bucket)} makes the queue.`;
   return {
     async send(body) {
       try {
         await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }), { abortSignal: signal });
       } catch (error) {
-        if (signal.aborted) throw explain(error, requestAbout("send to the queue", queueUrl, "sqs:SendMessage"));
-        const failure = explain(error, requestAbout("send to the queue", queueUrl, "sqs:SendMessage"));
+        const failure = explain(error, {
+          operation: "send to the queue",
+          subject: queueUrl,
+          action: "sqs:SendMessage",
+          resource: "the validator's queue",
+          hidden: { reason: "no such queue, or no right to send to it", hint: check },
+        });
+        if (signal.aborted) throw failure;
         throw new Failure({
           outcome: failure.outcome === "denied" ? "denied" : "no-verdict",
           operation: failure.operation,
           subject: failure.subject,
           reason: isMissing(error) ? "no such queue" : failure.reason,
-          hint: `${failure.hint} What was uploaded is in the bucket; --verifyOnly repeats the check alone.`,
+          hint: `${isMissing(error) ? check : failure.hint} What was uploaded is in the bucket; --verifyOnly repeats the check alone.`,
           cause: error,
         });
       }
@@ -60,8 +66,8 @@ export function openQueue(client: SQSClient, queueUrl: string, signal: AbortSign
   };
 }
 
-function requestAbout(operation: string, subject: string, action: string) {
-  return { operation, subject, action, resource: "the validator's queue" };
+function deployment(bucket: string): string {
+  return `\`npx cdk deploy -c bucket=${bucket}\``;
 }
 
 function isMissing(error: unknown): boolean {

@@ -19,6 +19,8 @@ interface Call {
   readonly name: string;
   readonly cannot: string;
   readonly action: string;
+  /** What a denial may hide. */
+  readonly hidden?: string;
   readonly good: Answer;
   call(bucket: Bucket): Promise<unknown>;
 }
@@ -28,6 +30,7 @@ const CALLS: readonly Call[] = [
     name: "fetchPage",
     cannot: "list [s3://data]",
     action: "s3:ListBucket",
+    hidden: "no such bucket, or no right to list it",
     good: page(["p/a"]),
     call: (bucket) => bucket.fetchPage(PAGE),
   },
@@ -90,15 +93,19 @@ async function keysOf({ bucket }: FakeS3): Promise<string[]> {
   return paths;
 }
 
-for (const { name, cannot, action, good, call } of CALLS) {
+for (const { name, cannot, action, hidden, good, call } of CALLS) {
   suite(`${name}:`, () => {
     test("fault 16: a denial names action, resource and what to allow", async (t) => {
       const s3 = await startFakeS3(t);
       s3.answer(refusal(403, "AccessDenied"));
       const failure = await failureOf(call(s3.bucket));
       assert.equal(failure.outcome, "denied");
-      assert.equal(failure.message, `Cannot ${cannot}: access denied (${action}).`);
-      assert.match(failure.hint, new RegExp(`^Allow ${action} on arn:aws:s3:::data\\S* for these credentials;`));
+      const [reason, first] = hidden ? [`: ${hidden}`, "Check the bucket's name, .* If it is there: "] : ["", ""];
+      assert.equal(failure.message, `Cannot ${cannot}: access denied (${action})${reason}.`);
+      assert.match(
+        failure.hint,
+        new RegExp(`^${first}Allow ${action} on arn:aws:s3:::data\\S* for these credentials;`),
+      );
       const requests = s3.asked.map(({ path, query }) => `${path}?${query}`);
       assert.equal(new Set(requests).size, requests.length, "a denial is not tried again");
     });

@@ -41,7 +41,7 @@ suite("The queue", () => {
   const find = ({ connections, interrupt }: FakeS3, bucket = "data") =>
     findQueue(connections.sqs, bucket, interrupt.signal);
   const sendTo = ({ connections, endpoint, interrupt }: FakeS3) =>
-    openQueue(connections.sqs, `${endpoint}/111122223333/queue`, interrupt.signal).send("{}");
+    openQueue(connections.sqs, `${endpoint}/111122223333/queue`, "data", interrupt.signal).send("{}");
 
   test("is found by the bucket's name", async (t) => {
     const s3 = await startFakeS3(t);
@@ -59,14 +59,37 @@ suite("The queue", () => {
     assert.match(failure.hint, /`npx cdk deploy -c bucket=data`; or name its queue with --queue URL/);
   });
 
-  test("fault 16: a denial names the action", async (t) => {
+  test("fault 16: a denial may hide that there is none: it names what makes it, and what to allow", async (t) => {
     const s3 = await startFakeS3(t);
     s3.answer(jsonError(403, "AccessDeniedException"));
     const found = await failureOf(find(s3));
-    assert.deepEqual([found.outcome, found.reason], ["denied", "access denied (sqs:GetQueueUrl)"]);
+    assert.equal(found.outcome, "denied");
+    assert.equal(found.reason, "access denied (sqs:GetQueueUrl): no such queue, or no right to see it");
+    assert.equal(
+      found.hint,
+      "Check the bucket's name and AWS_REGION; `npx cdk deploy -c bucket=data` makes the queue. If it is there: " +
+        "Allow sqs:GetQueueUrl on arn:aws:sqs:*:*:cback-validator-data for these credentials; the stack's host policy does.",
+    );
     const sent = await failureOf(sendTo(s3));
-    assert.deepEqual([sent.outcome, sent.reason], ["denied", "access denied (sqs:SendMessage)"]);
-    assert.match(sent.hint, /^Allow sqs:SendMessage on /);
+    assert.equal(sent.outcome, "denied");
+    assert.equal(sent.reason, "access denied (sqs:SendMessage): no such queue, or no right to send to it");
+    assert.match(sent.hint, /^Check --queue and .* `npx cdk deploy -c bucket=data` .*: Allow sqs:SendMessage on /);
+  });
+
+  test("fault 16: where a policy forbids it, the queue is there", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(jsonError(403, "AccessDeniedException", "Not authorized, with an explicit deny in a policy"));
+    for (const failure of [await failureOf(find(s3)), await failureOf(sendTo(s3))]) {
+      assert.match(failure.reason, /explicit deny/);
+      assert.doesNotMatch(failure.reason + failure.hint, /no such queue|cdk deploy/);
+    }
+  });
+
+  test("that is gone, though it was named, is told with what to check", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(NO_QUEUE);
+    const { hint } = await failureOf(sendTo(s3));
+    assert.match(hint, /^Check --queue and CBACK_QUEUE_URL, where one is given; `npx cdk deploy -c bucket=data`/);
   });
 
   test("fault 61: a message that cannot be sent says that the data is safe, and how to check it later", async (t) => {

@@ -187,7 +187,7 @@ describe("a run ends with a clear message", { concurrency: 4 }, () => {
       await bad.view.put("extra", "not in the source");
       const run = await bad.run("--detailed-exit-codes");
       assertExit(run, 12);
-      assert.match(run.stderr, new RegExp(`access denied \\(${action}\\)\\.\n.*Allow ${action} on `));
+      assert.match(run.stderr, new RegExp(`access denied \\(${action}\\).*\\.\n.*Allow ${action} on `));
       assert.equal(run.stderr.trimEnd().split("\n").length, 2, "one message, and one hint");
       if (operation === "ListObjectsV2" || operation === "PutObject")
         assert.deepEqual(await bad.view.paths(), ["extra", ...written]);
