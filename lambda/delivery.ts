@@ -23,7 +23,7 @@ import { type CheckContext, checkShard, errorPart } from "./check-shard.ts";
 import type { Config } from "./config.ts";
 import type { LogRecord } from "./log.ts";
 import type { Counted } from "./metrics.ts";
-import { partExists, publishPart, publishRun } from "./publish.ts";
+import { partExists, publishErrorReport, publishPart, publishRun } from "./publish.ts";
 import type { Queue } from "./queue.ts";
 
 export interface Services {
@@ -166,7 +166,10 @@ async function answer(
   }
 }
 
-/** The last delivery: its failure becomes the shard's answer. That too may fail; the dead letter remains. */
+/**
+ * The last delivery: its failure becomes the shard's answer, and where the other answers cannot be seen, the run's. That
+ * too may fail; the dead letter remains.
+ */
 async function tellGivingUp(
   { header, message }: Letter,
   error: unknown,
@@ -180,11 +183,16 @@ async function tellGivingUp(
       ? "The validator's role lacks a permission: deploy the stack again"
       : "Verify again later with --verifyOnly; the validator's log says more";
   const reason = `the validator gave up after ${receiveCount} deliveries: ${messageOf(error)}. ${hint}`;
+  const part = errorPart(message ?? header, reason, context);
   try {
-    await publishPart(bucket, errorPart(message ?? header, reason, context), undefined);
+    await publishPart(bucket, part, undefined);
     return verdictOf(await publishRun(bucket, header, onPublished));
-  } catch (alsoFailed) {
-    return { alsoFailed: messageOf(alsoFailed) };
+  } catch (first) {
+    try {
+      return { ...verdictOf(await publishErrorReport(bucket, part, onPublished)), alsoFailed: messageOf(first) };
+    } catch (second) {
+      return { alsoFailed: [...new Set([messageOf(first), messageOf(second)])].join("; ") };
+    }
   }
 }
 

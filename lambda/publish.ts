@@ -9,6 +9,7 @@ import {
   decodeReport,
   decodeStatus,
   encodeReport,
+  errorReport,
   findingsKey,
   MAX_INLINE_FINDINGS,
   nextStatus,
@@ -63,6 +64,25 @@ export async function publishRun(
   const partKeys = (await bucket.keysBelow(partsPrefix(prefix, run))).filter((key) => key.endsWith(".json"));
   if (!allPartsThere(partKeys)) return undefined;
   const report = await publishReport(bucket, reportKey(prefix, run), partKeys, onPublished);
+  await publishStatus(bucket, report);
+  return report;
+}
+
+/**
+ * The report of a run that is given up, from one error part alone: where the parts cannot be listed or read, the agent
+ * still hears why, at once and not by its time-out. A report that is there stands; then undefined.
+ *
+ * @param onPublished as for `publishRun`
+ */
+export async function publishErrorReport(
+  bucket: Bucket,
+  part: Part,
+  onPublished: (report: Report) => void,
+): Promise<Report | undefined> {
+  const report = errorReport(part);
+  if (!(await bucket.writeIfUnchanged(reportKey(part.prefix, part.run), encodeReport(report), undefined)))
+    return undefined;
+  onPublished(report);
   await publishStatus(bucket, report);
   return report;
 }

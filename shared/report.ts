@@ -258,6 +258,17 @@ export function assembleReport(parts: readonly Part[]): Report {
   };
 }
 
+/**
+ * The report of a run that is given up for one of its shards, whatever became of the others.
+ *
+ * @param part an error part
+ */
+export function errorReport(part: Part): Report {
+  const reason = part.error ?? "it could not be checked";
+  // That the shards do not cover the target would only hide why.
+  return { ...assembleReport([part]), verdict: "error", errors: [{ shard: part.shard.index, reason }] };
+}
+
 function addTotals(sum: Totals, part: Totals): void {
   sum.entries += part.entries;
   sum.unknown += part.unknown;

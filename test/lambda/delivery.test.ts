@@ -24,7 +24,7 @@ import {
 } from "#shared/report.ts";
 import type { ShardRange } from "#shared/shard.ts";
 import { deliverBody, MAX_RECEIVE_COUNT, messageBody, newRun, record, startValidator, WHOLE } from "./delivering.ts";
-import { type Fault, failure, page, type Store } from "./store.ts";
+import { BUCKET, type Fault, failure, page, type Store } from "./store.ts";
 
 /** Puts an object, and gives the entry that an agent would send for it. */
 function put(store: Store, path: string, body = path): KnownEntry {
@@ -495,6 +495,60 @@ describe("a delivery that S3 fails", () => {
     const run = newRun();
     await deliverBody(validator, messageBody([], { run }), MAX_RECEIVE_COUNT);
     assert.match(reportOf(validator.store, run).errors[0]?.reason ?? "", /AccessDenied.*deploy the stack again/);
+  });
+
+  /** S3 towards a role that may not list: also what is not there cannot be told from what may not be read. */
+  const mayNotList =
+    (store: Store): Fault =>
+    ({ action, key }) =>
+      action === "list" || (action === "get" && !store.objects.has(key)) ? failure(403, "AccessDenied") : undefined;
+
+  for (const [what, shard, checked] of [
+    ["the only shard", WHOLE, undefined],
+    [
+      "a shard in the middle",
+      { index: 1, after: "a", through: "b", last: false },
+      { index: 0, after: null, through: "a", last: false },
+    ],
+  ] as const)
+    it(`of ${what} writes the report of its error also where nothing can be listed`, async (test) => {
+      const validator = await startValidator(test);
+      const { store } = validator;
+      const run = newRun();
+      if (checked !== undefined) await deliverBody(validator, messageBody([], { run, shard: checked }));
+      store.fault = mayNotList(store);
+      for (let receiveCount = 1; receiveCount < MAX_RECEIVE_COUNT; receiveCount++) {
+        await deliverBody(validator, messageBody([], { run, shard }), receiveCount);
+        assert.ok(!store.objects.has(reportKey("", run)));
+      }
+      const { done, log, counted } = await deliverBody(validator, messageBody([], { run, shard }), MAX_RECEIVE_COUNT);
+      assert.deepEqual([done, log.event, counted.verdict], [false, "shard-given-up", "error"]);
+      assert.match(String(log.alsoFailed), /could not list the bucket: AccessDenied/);
+      const report = reportOf(store, run);
+      assert.deepEqual([report.verdict, report.bucket, report.prefix, report.run], ["error", BUCKET, "", run]);
+      assert.deepEqual(
+        report.errors.map(({ shard: index }) => index),
+        [shard.index],
+      );
+      assert.match(
+        report.errors[0]?.reason ?? "",
+        /gave up after 5 deliveries: .*AccessDenied.*deploy the stack again/,
+      );
+      // Once it may list again, what is delivered late changes nothing.
+      store.fault = () => undefined;
+      assert.equal((await deliverBody(validator, messageBody([], { run, shard }))).done, true);
+      assert.deepEqual(reportOf(store, run), report);
+    });
+
+  it("does not write an error over a report that is there", async (test) => {
+    const validator = await startValidator(test);
+    const { store } = validator;
+    const run = newRun();
+    await deliverBody(validator, messageBody([], { run }));
+    store.fault = mayNotList(store);
+    const { done, log, counted } = await deliverBody(validator, messageBody([], { run }), MAX_RECEIVE_COUNT);
+    assert.deepEqual([done, log.event, counted.verdict], [false, "shard-given-up", undefined]);
+    assert.equal(reportOf(store, run).verdict, "match");
   });
 
   it("for good is a failed delivery, even when nothing can be told and the queue does not answer", async (test) => {
