@@ -13,6 +13,7 @@ import { interruptionLine, type Phase } from "./phase.ts";
 import { findHomeDirectory } from "./state-directory.ts";
 import { listenForStop } from "./stop-signals.ts";
 import { renderHelp } from "./usage.ts";
+import { wrap } from "./wrap.ts";
 
 const screen: Screen = {
   print: (line) => process.stdout.write(`${line}\n`),
@@ -161,10 +162,13 @@ async function outcomeOf(
   }
 }
 
-/** The error as a user reads it: what happened, then what to do; with --stack where it comes from instead. */
+/**
+ * The error as a user reads it: what happened, then what to do; with --stack where it comes from instead. What happened
+ * stays one line, however long a path in it is: it is what is looked for in logs.
+ */
 function linesOf(error: unknown, stack: boolean): string[] {
   const hint = error instanceof Failure ? error.hint : undefined;
-  const hints = hint?.split("\n") ?? [];
+  const hints = hint?.split("\n").flatMap((line) => wrap(line)) ?? [];
   if (stack) return [...stackLines(error), ...hints];
   if (error instanceof Failure) return [error.message, ...hints];
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "citty";
 import { AGENT_ENV } from "#shared/names.ts";
+import { MAX_SHARD_ENTRIES } from "#shared/shard.ts";
 import { parseTarget, type Target, TargetError } from "#shared/target.ts";
 import { canonicalArguments } from "./argv.ts";
 import { ARGUMENTS, COMMAND_NAME, DEFAULT_MODE, DEFAULT_TIMEOUT, SWITCHES } from "./command.ts";
@@ -45,6 +46,8 @@ export interface Options {
   readonly queueUrl: string | undefined;
   readonly detailedExitCodes: boolean;
   readonly stack: boolean;
+  /** For tests only: most entries in a shard. */
+  readonly shardEntries: number | undefined;
   readonly log: LogOptions;
   /** The command line as it was understood, for the log. No switch takes a secret. */
   readonly shown: string;
@@ -97,6 +100,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
     );
   }
   const timeoutMs = readDuration(parsed.timeout ?? DEFAULT_TIMEOUT);
+  const shardEntries = readShardEntries(environment);
   const [sourceDir, url] = readPositionals(positionals);
   return {
     kind: "run",
@@ -112,6 +116,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       queueUrl,
       detailedExitCodes: parsed["detailed-exit-codes"] === true,
       stack: parsed.stack === true,
+      shardEntries,
       log,
       shown: canonical.filter((argument) => argument !== "--").join(" "),
     },
@@ -173,6 +178,19 @@ function readQueueUrl(given: string | undefined, environment: Environment): stri
     isSecret ? text.replace(/\/\/[^@]*@/, "//***@") : text,
     isSecret ? "a URL of a queue holds no user and no password" : "it is not the URL of a queue",
     "It looks like https://sqs.eu-central-1.amazonaws.com/123456789012/cback-validator-my-bucket.",
+  );
+}
+
+function readShardEntries(environment: Environment): number | undefined {
+  const text = environment[AGENT_ENV.shardEntries];
+  if (text === undefined || text === "") return undefined;
+  const entries = /^\d+$/.test(text) ? Number(text) : 0;
+  if (entries >= 1 && entries <= MAX_SHARD_ENTRIES) return entries;
+  throw wrong(
+    `use the environment variable ${AGENT_ENV.shardEntries}`,
+    text,
+    `it is no number from 1 to ${MAX_SHARD_ENTRIES}`,
+    "Unset it: it is for tests of this program only.",
   );
 }
 

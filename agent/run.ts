@@ -25,8 +25,6 @@ export interface Surroundings {
   /** The source's path, absolute and without links: what a link leads to may change, and with it what is proven. */
   readonly directory: string;
   readonly agentVersion: string;
-  /** For tests only: most entries in a shard. */
-  readonly shardEntries: number | undefined;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
   /** Told of each phase as it begins. */
@@ -42,7 +40,7 @@ interface Checked {
 
 /** @throws {Failure} when the run ends without a verdict */
 export async function run(options: Options, ports: Ports, log: Log, surroundings: Surroundings): Promise<Outcome> {
-  const { target, verifyOnly, uploadOnly, ignoreWarnings, checksum } = options;
+  const { target, verifyOnly, uploadOnly, ignoreWarnings, checksum, shardEntries } = options;
   await checkSource(options, ports.disk);
   const source = { host: surroundings.host, directory: surroundings.directory };
   const subject = { bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
@@ -61,6 +59,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       target,
       mode: verifyOnly ? "verify-only" : uploadOnly ? "upload-only" : "sync",
       allowEmptySource: options.allowEmptySource,
+      shardEntries,
       run: name,
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,

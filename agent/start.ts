@@ -1,7 +1,6 @@
 /** Starts a run on the real ports, once its source is seen to be there, and closes them after it. */
 import { realpath } from "node:fs/promises";
 import { hostname } from "node:os";
-import { AGENT_ENV } from "#shared/names.ts";
 import { checkSource } from "./check-source.ts";
 import { connect, openPorts, throwIfInterrupted } from "./connect.ts";
 import { disk } from "./disk.ts";
@@ -25,7 +24,6 @@ export async function start(
   await checkSource(options, disk);
   const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
   const connections = connect(log);
-  const shardEntries = process.env[AGENT_ENV.shardEntries];
   try {
     const ports = await openPorts({
       target: options.target,
@@ -38,7 +36,6 @@ export async function start(
       host: hostname(),
       directory: await realpath(options.sourceDir),
       agentVersion: PACKAGE_VERSION,
-      shardEntries: shardEntries === undefined ? undefined : Number(shardEntries),
       check: () => throwIfInterrupted(signal),
       enter,
     });

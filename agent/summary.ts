@@ -4,6 +4,7 @@ import type { Target } from "#shared/target.ts";
 import type { Outcome } from "./exit-code.ts";
 import { incompleteStates } from "./outcome.ts";
 import { STATES, type State, type Tally } from "./tally.ts";
+import { wrap } from "./wrap.ts";
 
 /** How many findings, problems and repairs are shown by name. */
 const MAX_SHOWN = 20;
@@ -49,7 +50,7 @@ export function summaryLines(summary: Summary): SummaryLines {
     sourceLine(tally),
     `Bucket: ${bucketText(report, tally, repair)}.`,
     ...repairLines(tally, repair),
-    ...(outcome === "mismatch" ? adviceLines(summary) : []),
+    ...(outcome === "mismatch" ? wrap(`Next: ${advice(summary)}`) : []),
     `Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`,
   ];
   return { faults, results };
@@ -111,25 +112,17 @@ function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnl
 }
 
 /** What to do about a mismatch. */
-function adviceLines({ report, isWhole, isEmpty, verifyOnly }: Summary): string[] {
+function advice({ report, isWhole, isEmpty, verifyOnly }: Summary): string {
   const { unexpected } = report.totals;
-  const withheld = !isWhole && unexpected > 0 && report.extras === "mismatch";
-  if (withheld && verifyOnly)
-    return [
-      "Next: make the source readable as a whole, then run without --verifyOnly;",
-      `until then ${counted(unexpected, "object")} would stay.`,
-    ];
-  if (withheld)
-    return [
-      `Next: ${counted(unexpected, "object")} stayed, for the source could not be read as a whole; make it readable.`,
-    ];
+  const objects = counted(unexpected, "object");
+  const isWithheld = !isWhole && unexpected > 0 && report.extras === "mismatch";
+  if (isWithheld && verifyOnly)
+    return `make the source readable as a whole, then run without --verifyOnly; until then ${objects} would stay.`;
+  if (isWithheld) return `${objects} stayed, for the source could not be read as a whole; make it readable.`;
   if (verifyOnly && isEmpty)
-    return [
-      "Next: check that the source is mounted, for it has no file. A run without",
-      "--verifyOnly stops before it deletes anything, unless --allow-empty-source is given.",
-    ];
-  if (verifyOnly) return ["Next: a run without --verifyOnly repairs it."];
-  return ["Next: see who else writes there, then run again; one repair was tried."];
+    return "check that the source is mounted, for it has no file; a run without --verifyOnly stops before it deletes anything, unless --allow-empty-source is given.";
+  if (verifyOnly) return "a run without --verifyOnly repairs it.";
+  return "see who else writes there, then run again; one repair was tried.";
 }
 
 function allFiles(count: number): string {

@@ -5,15 +5,15 @@
  */
 import { ARGUMENTS, COMMAND_DESCRIPTION, COMMAND_NAME, EXAMPLES, SWITCH_GROUPS, switchRows } from "./command.ts";
 import { OUTCOMES } from "./exit-code.ts";
+import { WIDTH, wrap } from "./wrap.ts";
 
-const WIDTH = 80;
 const INDENT = "  ";
 
 /** The whole text of `--help`, without a newline at its end. */
 export function renderHelp(): string {
   return [
     `Usage: ${COMMAND_NAME} [switches] ${Object.keys(ARGUMENTS).join(" ")}`,
-    wrap(COMMAND_DESCRIPTION, WIDTH).join("\n"),
+    wrap(COMMAND_DESCRIPTION).join("\n"),
     `Examples:\n${examples()}`,
     `Arguments:\n${columns(Object.entries(ARGUMENTS).map(([name, row]) => [name, row.description]))}`,
     ...switchGroups(),
@@ -59,18 +59,4 @@ function columns(rows: ReadonlyArray<readonly [string, string]>, firstWidth?: nu
       ),
     )
     .join("\n");
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }

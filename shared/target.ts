@@ -41,7 +41,8 @@ export function keyPrefixFault(keyPrefix: string): string | undefined {
   if (!keyPrefix.isWellFormed()) return "the prefix is not Unicode text";
   const segments = keyPrefix.slice(0, -1).split("/");
   if (segments.includes("")) return "the prefix has an empty segment (//)";
-  if (segments.includes("..") || segments.includes(".")) return "the prefix has a segment . or ..";
+  const dots = segments.find((segment) => segment === "." || segment === "..");
+  if (dots !== undefined) return `a segment of the prefix is named [${dots}]`;
   if (`${segments[0]}/` === RESERVED_PREFIX) return `${RESERVED_PREFIX} belongs to the validator`;
   // The parts of `<run>/` would lie among those of the run of that name one level up.
   if (segments.some((segment) => RUN_ID.test(segment))) return "the prefix has a segment that looks like a run id";

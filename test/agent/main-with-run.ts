@@ -21,6 +21,18 @@ const RUNS: Record<string, Parts["run"]> = {
       cause: new Error("the first cause"),
     });
   },
+  "long failure": async () => {
+    const path = `/a/path with spaces/${"that/is/long/".repeat(8)}`;
+    throw new Failure({
+      outcome: "failed",
+      operation: "read",
+      subject: path,
+      reason: "permission denied",
+      hint:
+        "Look at what stands in the way of the first thing and of the second one, then run " +
+        `\`npx cdk deploy -c bucket=my-bucket-with-a-name\`; see [${path}] for more.\n  A second line of it.`,
+    });
+  },
   bug: async () => {
     throw new TypeError("cannot read properties of undefined");
   },

@@ -123,6 +123,19 @@ describe("without a run", { concurrency: 4 }, () => {
     assert.doesNotMatch(stdout, /secret/i);
   });
 
+  test("-D shows the endpoints that are set also where there are no credentials", async () => {
+    const { stdout } = await ended(
+      start(ENTRY, ["-D"], {
+        AWS_REGION: "eu-west-1",
+        AWS_ENDPOINT_URL: "https://127.0.0.1:4566",
+        AWS_ENDPOINT_URL_SQS: "https://127.0.0.1:4567",
+      }),
+    );
+    assert.match(stdout, /^Identity\.+: not known: Could not load credentials/m);
+    assert.match(stdout, /^S3 endpoint\.+: https:\/\/127\.0\.0\.1:4566$/m);
+    assert.match(stdout, /^SQS endpoint\.+: https:\/\/127\.0\.0\.1:4567$/m);
+  });
+
   test("-D also prints what is looked up for the bucket", async () => {
     const { stdout } = await ended(start(WITH_RUN, ["-D", ...ARGUMENTS], { CBACK_TEST_RUN: "success" }));
     assert.match(stdout, /^Looked up\.+: my-bucket$/m);
@@ -168,6 +181,19 @@ describe("with a run", { concurrency: 4 }, () => {
     const message = "Cannot list the bucket [my\\x0abucket]: access denied.";
     assert.deepEqual([stdout, stderr], ["", `${message}\nAsk for s3:ListBucket.\n`]);
     assert.deepEqual(records(folder).slice(-3, -1), [`ERROR ${message}`, "ERROR Ask for s3:ListBucket."]);
+  });
+
+  test("a long hint is broken into lines of a screen, a long message is not", async (t) => {
+    const { stderr } = await ended(startRun(temporaryFolder(t), "long failure"));
+    const [message = "", ...hint] = stderr.trimEnd().split("\n");
+    assert.ok(message.length > 100, message);
+    assert.deepEqual(hint, [
+      "Look at what stands in the way of the first thing and of the second one, then",
+      "run `npx cdk deploy -c bucket=my-bucket-with-a-name`; see",
+      `[/a/path with spaces/${"that/is/long/".repeat(8)}]`,
+      "for more.",
+      "  A second line of it.",
+    ]);
   });
 
   test("an unexpected error is one line and the advice to use --stack", async (t) => {

@@ -35,6 +35,7 @@ test("without any switch everything has its default", () => {
     queueUrl: undefined,
     detailedExitCodes: false,
     stack: false,
+    shardEntries: undefined,
     log: {
       logfile: undefined,
       owner: undefined,
@@ -218,6 +219,23 @@ describe("each wrong command line ends with outcome arguments, one line and one 
       assert.doesNotMatch(failure.message + failure.hint, /\n|secret/);
     });
   }
+
+  test("a size of shards that is none is named by its variable", () => {
+    for (const text of ["0", "-1", "1.5", "1e3", "many", " 2", "20001", "0x10"]) {
+      const failure = failureOf(RUN, { CBACK_TEST_SHARD_ENTRIES: text });
+      assert.equal(failure.outcome, "arguments");
+      assert.match(failure.message, /environment variable CBACK_TEST_SHARD_ENTRIES \[.*\]: it is no number from 1 to/);
+      assert.match(failure.hint, /^Unset it/);
+    }
+    for (const [text, entries] of [
+      ["1", 1],
+      ["20000", 20_000],
+      ["", undefined],
+    ] as const) {
+      const request = readRequest(RUN, { CBACK_TEST_SHARD_ENTRIES: text });
+      assert.equal(request.kind === "run" && request.options.shardEntries, entries);
+    }
+  });
 
   test("a wrong URL in the environment is named by its variable", () => {
     const failure = failureOf(RUN, { CBACK_QUEUE_URL: "my-queue" });

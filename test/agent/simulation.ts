@@ -19,6 +19,7 @@ import { validateShard } from "#lambda/validate.ts";
 import { listRange } from "#shared/listing.ts";
 import { decodeManifest } from "#shared/manifest.ts";
 import { decodeMessage, type Message } from "#shared/message.ts";
+import { AGENT_ENV } from "#shared/names.ts";
 import {
   allPartsThere,
   assembleReport,
@@ -120,7 +121,9 @@ export class Simulation {
   }
 
   async run(...switches: readonly string[]): Promise<Ran> {
-    const request = readRequest([...switches, this.folder, this.url], {});
+    const { shardEntries } = this;
+    const environment = { [AGENT_ENV.shardEntries]: shardEntries === undefined ? undefined : String(shardEntries) };
+    const request = readRequest([...switches, this.folder, this.url], environment);
     if (request.kind !== "run") throw new Error("these switches do not run");
     const firstEvent = this.bucket.events.length;
     const firstMessage = this.messages.length;
@@ -140,7 +143,6 @@ export class Simulation {
         host: "host",
         directory: this.folder,
         agentVersion: "0.0.0",
-        shardEntries: this.shardEntries,
         check: () => {
           if (this.#interrupted) throw interrupted();
         },

@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from "node:test";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { type AgentSettings, assertExit, type Ended, runAgent } from "./agent-process.ts";
+import { type AgentSettings, assertExit, type Ended, failureOf, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
 import { makeTree } from "./tree.ts";
 
@@ -19,19 +19,22 @@ const { accessKeyId, secretAccessKey } = liveEngine().administrator.credentials;
 const GONE_QUEUE = `${liveEngine().environment.AWS_ENDPOINT_URL}/000000000000/gone`;
 const ADMINISTRATOR = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 
-/** One line that says what is wrong, one that says what to do, nothing else on the screen. */
+/** One line that says what is wrong, then what to do in lines that fit a screen, nothing else. */
 function assertRefused(ended: Ended, code: number, what: RegExp): void {
   assertExit(ended, code);
   assert.equal(ended.stdout, "");
-  assert.match(ended.stderr, what);
-  assert.match(ended.stderr, /^[^\n]*Cannot [^\n]*\.\n[^\n]+\n$/);
+  const { message, hint } = failureOf(ended);
+  assert.match(message, /Cannot .*\.$/);
+  assert.notEqual(hint, "");
+  assert.match(`${message}\n${hint}`, what);
+  for (const line of ended.stderr.split("\n").slice(1)) assert.ok(line.length <= 80 || /^\S*$/.test(line), line);
 }
 
 describe("a command line that cannot be meant", { concurrency: 4 }, () => {
   const lines: Array<[argv: string[], what: RegExp]> = [
     [[SOURCE, `http://${bucket}/x`], /it does not begin with s3:\/\/\.\nIt is written as s3:\/\/BUCKET/],
     [[SOURCE, bucket], /it does not begin with s3:\/\//],
-    [[SOURCE, `${URL_}/../x`], /\[s3:.*\/\.\.\/x\]: the prefix has a segment \. or \.\./],
+    [[SOURCE, `${URL_}/../x`], /\[s3:.*\/\.\.\/x\]: a segment of the prefix is named \[\.\.\]/],
     [[SOURCE, `${URL_}//x`], /empty segment \(\/\/\)/],
     [[SOURCE, `s3://${bucket}//x`], /empty segment \(\/\/\)/],
     [[SOURCE, `s3://${bucket}/.cback/x`], /\.cback\/ belongs to the validator/],
@@ -50,6 +53,15 @@ describe("a command line that cannot be meant", { concurrency: 4 }, () => {
     [["--owner", "0:0", SOURCE, URL_], /only names are taken/],
     [["--mode", "999", SOURCE, URL_], /not an octal number/],
   ];
+  // CBACK_TEST_SHARD_ENTRIES=0 cback-amazons3-sync SOURCE s3://BUCKET/bad-input
+  test("exits 2 before anything is opened or sent: a size of shards that is none", async (t) => {
+    const folder = temporaryFolder(t);
+    const settings = { environment: { CBACK_TEST_SHARD_ENTRIES: "0" } };
+    const ended = await runAgent(folder, [makeTree(folder, { a: "a" }), URL_], settings);
+    assertRefused(ended, 2, /CBACK_TEST_SHARD_ENTRIES \[0\]: it is no number from 1 to 20000\.\nUnset it/);
+    assert.equal(ended.log, "");
+  });
+
   for (const [argv, what] of lines) {
     // cback-amazons3-sync ARGV
     test(`fault 38: exits 2 before anything is opened or sent: ${argv.join(" ")}`, async (t) => {

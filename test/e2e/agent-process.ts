@@ -93,6 +93,12 @@ export function assertExit({ code, stdout, stderr, log }: Ended, expected: numbe
   assert.equal(code, expected, `exit code ${code}, not ${expected}\n${stdout}\n${stderr}\n${log}`);
 }
 
+/** The failure that a run ended with: its message, and its hint before that was broken into lines. */
+export function failureOf({ stderr }: Ended): { readonly message: string; readonly hint: string } {
+  const [message = "", ...hint] = stderr.trimEnd().split("\n");
+  return { message, hint: hint.join(" ") };
+}
+
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, "utf8");
