@@ -34,40 +34,58 @@ export interface Engine extends RunningEngine {
   readonly environmentFile: string;
 }
 
+/** An engine that runs, perhaps without a stack: then it has no environment yet. */
+export interface FoundEngine extends RunningEngine {
+  readonly environment: EngineEnvironment | undefined;
+  readonly environmentFile: string;
+}
+
 /** Brings an engine with the stack of `bucket` up, doing only what is not done yet. */
-export async function startEngine({ folder, bucket, say }: EngineRequest): Promise<Engine> {
+export async function startEngine(request: EngineRequest): Promise<Engine> {
+  const { folder, say } = request;
   // Its state holds keys, and names of what was synced.
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  const files = engineFiles(folder);
   const python = await installEngine(say);
-  return withLock(files.lock, async () => {
-    if (findEngineProcess(folder) === undefined) say("Starting the local AWS engine ...");
-    let engine = await startEngineProcess(folder, python);
-    // The port may be another one than last time, so only the credentials are taken over.
-    const environmentFor = (credentials: Credentials) => engineEnvironment({ engine, files, bucket, credentials });
+  return withLock(engineFiles(folder).lock, async () => {
+    const wasUsable = findEngine(folder)?.environment !== undefined;
+    try {
+      return await bringUp(request, python);
+    } catch (error) {
+      // One that nobody has settings for would only be left behind.
+      if (!wasUsable) await stopEngineProcess(folder);
+      throw error;
+    }
+  });
+}
 
-    const known = readCredentials(files.env);
-    const host = known !== undefined && (await reachesBucket(environmentFor(known), bucket)) ? known : undefined;
-    let credentials = host;
-    if (credentials === undefined || !isDeployed(files, bucket)) {
-      if (host === undefined && holdsRemains(files) && !(await knowsHostUser(environmentFor(ADMIN)))) {
-        say("The engine was ended before its stack was complete: starting an empty one ...");
-        await stopEngineProcess(folder);
-        for (const remains of [files.state, files.objects]) rmSync(remains, { recursive: true });
-        engine = await startEngineProcess(folder, python);
-      }
-      say("Deploying the stack with the CDK ...");
-      credentials = await deploy({ files, bucket, administrator: environmentFor(ADMIN), host });
-      // The engine writes down what was deployed only when it stops; so a crash later on loses nothing.
+async function bringUp({ folder, bucket, say }: EngineRequest, python: string): Promise<Engine> {
+  const files = engineFiles(folder);
+  if (findEngineProcess(folder) === undefined) say("Starting the local AWS engine ...");
+  let engine = await startEngineProcess(folder, python);
+  // The port may be another one than last time, so only the credentials are taken over.
+  const environmentFor = (credentials: Credentials) => engineEnvironment({ engine, files, bucket, credentials });
+
+  const known = readCredentials(files.env);
+  const host = known !== undefined && (await reachesBucket(environmentFor(known), bucket)) ? known : undefined;
+  let credentials = host;
+  if (credentials === undefined || !isDeployed(files, bucket)) {
+    if (host === undefined && holdsRemains(files) && !(await knowsHostUser(environmentFor(ADMIN)))) {
+      say("The engine was ended before its stack was complete: starting an empty one ...");
       await stopEngineProcess(folder);
+      for (const remains of [files.state, files.objects]) rmSync(remains, { recursive: true });
       engine = await startEngineProcess(folder, python);
     }
+    say("Deploying the stack with the CDK ...");
+    credentials = await deploy({ files, bucket, administrator: environmentFor(ADMIN), host });
+    // The engine writes down what was deployed only when it stops; so a crash later on loses nothing.
+    await stopEngineProcess(folder);
+    engine = await startEngineProcess(folder, python);
+  }
 
-    const environment = environmentFor(credentials);
-    writeEnvironment(files.env, environment);
-    return { ...engine, environment, environmentFile: files.env };
-  });
+  const environment = environmentFor(credentials);
+  writeEnvironment(files.env, environment);
+  return { ...engine, environment, environmentFile: files.env };
 }
 
 interface DeploymentStep {
@@ -112,12 +130,11 @@ export async function stopEngine(folder: string): Promise<boolean> {
   return withLock(engineFiles(folder).lock, () => stopEngineProcess(folder));
 }
 
-/** The engine of a folder, if it is up with its stack. */
-export function findEngine(folder: string): Engine | undefined {
+/** The engine of a folder, if it runs. */
+export function findEngine(folder: string): FoundEngine | undefined {
   const engine = findEngineProcess(folder);
   const environmentFile = engineFiles(folder).env;
-  const environment = readEnvironment(environmentFile);
-  return engine && environment && { ...engine, environment, environmentFile };
+  return engine && { ...engine, environment: readEnvironment(environmentFile), environmentFile };
 }
 
 function readCredentials(path: string): Credentials | undefined {

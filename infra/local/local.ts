@@ -33,6 +33,13 @@ function status(): void {
     console.log("The local AWS engine is not up.\nStart it:  npm run local -- up");
     return;
   }
+  if (engine.environment === undefined) {
+    console.log(`The local AWS engine runs, but its stack is not complete.
+Process:      ${engine.pid}
+Complete it:  npm run local -- up
+Stop it:      npm run local -- down`);
+    return;
+  }
   console.log(`The local AWS engine is up.
 Endpoint:  ${engine.endpoint}
 Process:   ${engine.pid}

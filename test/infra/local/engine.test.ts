@@ -9,7 +9,10 @@ import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/clien
 import { GetQueueUrlCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { type Engine, findEngine, startEngine, stopEngine } from "#infra/local/engine.ts";
 import { clientSettings } from "#infra/local/engine-client.ts";
+import { startEngineProcess } from "#infra/local/engine-process.ts";
+import { engineFiles } from "#infra/local/paths.ts";
 import { groupMembers } from "#infra/local/processes.ts";
+import { installEngine } from "#infra/local/virtual-environment.ts";
 import { queueName } from "#shared/names.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 
@@ -23,6 +26,16 @@ test("an engine's life", async (life) => {
   const deployments = () => said.filter((line) => line.startsWith("Deploying")).length;
 
   let engine: Engine;
+
+  /** The real CDK, which finds a file where it is to write. */
+  async function failingDeployment(): Promise<void> {
+    const { cdkOutput, deployed } = engineFiles(folder);
+    rmSync(cdkOutput, { recursive: true, force: true });
+    rmSync(deployed, { force: true });
+    writeFileSync(cdkOutput, "");
+    await assert.rejects(up(), /^LocalError: cdk \w+ failed\./);
+    rmSync(cdkOutput);
+  }
 
   await life.test("two that start it at once start one", async () => {
     const [first, second] = await Promise.all([up(), up()]);
@@ -86,13 +99,39 @@ test("an engine's life", async (life) => {
     assert.deepEqual(await listKeys(again), ["kept", "late"]);
   });
 
-  await life.test("deleted while it runs, it is stopped all the same, and another starts empty", async () => {
-    const abandoned = findEngine(folder);
-    assert.ok(abandoned);
-    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  await life.test("where another deployment fails, one that is up stays up", async () => {
+    const deployed = readFileSync(engineFiles(folder).deployed);
+    const running = findEngine(folder);
+    await failingDeployment();
+    assert.deepEqual(findEngine(folder), running);
+    writeFileSync(engineFiles(folder).deployed, deployed);
+  });
+
+  await life.test(
+    "deleted while it runs, it is stopped all the same, and so is another whose deployment fails",
+    async () => {
+      const abandoned = findEngine(folder);
+      assert.ok(abandoned);
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+      await failingDeployment();
+      assert.equal(findEngine(folder), undefined);
+      assert.deepEqual(processesThatName(folder), []);
+      assert.deepEqual(groupMembers(abandoned.pid, folder), []);
+    },
+  );
+
+  await life.test("one whose start was cut short is found and stopped, without settings", async () => {
+    const { pid } = await startEngineProcess(folder, await installEngine(() => {}));
+    const found = findEngine(folder);
+    assert.deepEqual([found?.pid, found?.environment], [pid, undefined]);
+    assert.equal(await stopEngine(folder), true);
+    assert.deepEqual(processesThatName(folder), []);
+  });
+
+  await life.test("after that it starts empty", async () => {
+    const before = deployments();
     const fresh = await up();
-    assert.equal(deployments(), 2);
-    assert.deepEqual(groupMembers(abandoned.pid, folder), []);
+    assert.equal(deployments(), before + 1);
     assert.deepEqual(await listKeys(fresh), []);
   });
 
