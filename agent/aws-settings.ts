@@ -47,7 +47,8 @@ async function sqsEndpoint(): Promise<string> {
   });
 }
 
-async function s3Endpoint(): Promise<string> {
+/** Where S3 is, as far as the settings say; a bucket may have a host name of its own there. */
+export async function s3Endpoint(): Promise<string> {
   const { S3Client, ListBucketsCommand } = await import("@aws-sdk/client-s3");
   const client = new S3Client({ credentials: NOBODY });
   return unsent((stopBeforeSending) => {

@@ -1,9 +1,9 @@
 /**
- * Baselines on disk, below the state directory, one file for each pair of source and target. Written beside the old one
+ * Baselines on disk, below the state directory, one file for each source, target and endpoint. Written beside the old one
  * and put in its place as a whole; read block by block, each held against its digest before it is believed. A lost or
  * damaged baseline only costs a listing.
  *
- *   {"format":1,…}\n    the header: version, target, source, run
+ *   {"format":1,…}\n    the header: version, endpoint, target, source, run
  *   block, block, …     zstd, lines of items in key order; in the file, blocks come in any order
  *   {"blocks":[…],…}    the index: range, place and digest of each block, in key order
  *   40 bytes            where the index begins, and the SHA-256 of header and index
@@ -11,6 +11,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
@@ -30,6 +31,7 @@ const LONGEST_HEADER_BYTES = 256 * 1024;
 
 const HeaderSchema = Type.Object({
   format: Type.Literal(FORMAT),
+  endpoint: Type.String(),
   bucket: Type.String(),
   prefix: Type.String(),
   directory: Type.String(),
@@ -79,10 +81,15 @@ export function openBaselines(stateDirectory: string | undefined): BaselineStore
   };
 }
 
-function fileName({ bucket, prefix, directory }: BaselineSubject): string {
+function fileName(subject: BaselineSubject): string {
   return createHash("sha256")
-    .update(JSON.stringify([bucket, prefix, directory]))
+    .update(JSON.stringify(identityOf(subject)))
     .digest("hex");
+}
+
+/** All that must be the same for a baseline to be believed. */
+function identityOf({ endpoint, bucket, prefix, directory }: BaselineSubject): string[] {
+  return [endpoint, bucket, prefix, directory];
 }
 
 class BaselineFile implements Baseline {
@@ -176,7 +183,7 @@ async function readIndex(file: FileHandle, subject: BaselineSubject): Promise<St
     throw new BaselineError("it is cut off or damaged");
   const told = parse(header);
   if (!Value.Check(HeaderSchema, told)) throw new BaselineError("it is of another version");
-  if (told.bucket !== subject.bucket || told.prefix !== subject.prefix || told.directory !== subject.directory)
+  if (!isDeepStrictEqual(identityOf(told), identityOf(subject)))
     throw new BaselineError("it is about another source or target");
   const value = parse(index);
   if (!Value.Check(IndexSchema, value)) throw new BaselineError("it is of another version");
@@ -234,8 +241,8 @@ class DraftFile implements BaselineDraft {
 
   constructor(path: string | undefined, subject: BaselineSubject, run: string) {
     this.#path = path;
-    const { bucket, prefix, directory } = subject;
-    this.#header = Buffer.from(`${JSON.stringify({ format: FORMAT, bucket, prefix, directory, run })}\n`);
+    const { endpoint, bucket, prefix, directory } = subject;
+    this.#header = Buffer.from(`${JSON.stringify({ format: FORMAT, endpoint, bucket, prefix, directory, run })}\n`);
   }
 
   add(range: Range, items: readonly BaselineItem[], covered: boolean): Promise<void> {

@@ -108,6 +108,8 @@ export interface Clock {
 
 /** What a baseline is about. */
 export interface BaselineSubject {
+  /** Where S3 is: only there does the bucket's name stand for this bucket. */
+  readonly endpoint: string;
   readonly bucket: string;
   readonly prefix: string;
   /** The source's absolute path. */

@@ -20,6 +20,8 @@ import { bytePathOf } from "./walk.ts";
 
 /** What the run knows of the process it runs in. */
 export interface Surroundings {
+  /** Where S3 is. */
+  readonly endpoint: string;
   /** The host's name for itself. */
   readonly host: string;
   /** The source's path, absolute and without links: what a link leads to may change, and with it what is proven. */
@@ -43,7 +45,8 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const { target, verifyOnly, uploadOnly, ignoreWarnings, checksum, shardEntries } = options;
   await checkSource(options, ports.disk);
   const source = { host: surroundings.host, directory: surroundings.directory };
-  const subject = { bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
+  const { endpoint } = surroundings;
+  const subject = { endpoint, bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
 
   const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
     const started = ports.clock.now();

@@ -1,6 +1,9 @@
 /** Starts a run on the real ports, once its source is seen to be there, and closes them after it. */
 import { realpath } from "node:fs/promises";
 import { hostname } from "node:os";
+import type { Target } from "#shared/target.ts";
+import { explain } from "./aws-errors.ts";
+import { s3Endpoint } from "./aws-settings.ts";
 import { checkSource } from "./check-source.ts";
 import { connect, openPorts, throwIfInterrupted } from "./connect.ts";
 import { disk } from "./disk.ts";
@@ -33,6 +36,7 @@ export async function start(
       signal,
     });
     return await run(options, ports, log, {
+      endpoint: await findEndpoint(options.target),
       host: hostname(),
       directory: await realpath(options.sourceDir),
       agentVersion: PACKAGE_VERSION,
@@ -41,5 +45,19 @@ export async function start(
     });
   } finally {
     connections.close();
+  }
+}
+
+async function findEndpoint({ bucket }: Target): Promise<string> {
+  try {
+    return await s3Endpoint();
+  } catch (error) {
+    const resource = `arn:aws:s3:::${bucket}`;
+    throw explain(error, {
+      operation: "find the endpoint of",
+      subject: `s3://${bucket}`,
+      action: "s3:ListBucket",
+      resource,
+    });
   }
 }

@@ -10,7 +10,10 @@ import type { BaselineStore, BaselineSubject } from "#agent/ports.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { RUN } from "../shared/arbitrary.ts";
 
-const SUBJECT: BaselineSubject = { bucket: "data", prefix: "p/", directory: "/home/me\n" };
+const SUBJECT: BaselineSubject = {
+  endpoint: "https://s3.example",
+  ...{ bucket: "data", prefix: "p/", directory: "/home/me\n" },
+};
 const ALL = { after: null, through: null };
 
 function file(path: string): BaselineItem {
@@ -155,12 +158,13 @@ suite("A baseline", () => {
     }
   });
 
-  test("is about its own bucket, prefix and directory only", async (t) => {
+  test("is about its own endpoint, bucket, prefix and directory only", async (t) => {
     const folder = temporaryFolder(t);
     const store = openBaselines(folder);
     await keep(store, [[ALL, [file("a")], true]]);
     const own = readFileSync(pathOf(folder));
-    for (const other of [{ bucket: "datb" }, { prefix: "" }, { directory: "/home/you" }]) {
+    const others = [{ endpoint: "https://s3.other" }, { bucket: "datb" }, { prefix: "" }, { directory: "/home/you" }];
+    for (const other of others) {
       const subject = { ...SUBJECT, ...other };
       assert.deepEqual(await read(store, subject), { items: undefined, notices: [] });
       const elsewhere = temporaryFolder(t);

@@ -216,6 +216,35 @@ suite("With a baseline", () => {
     assert.deepEqual((await asked(one)).calls, []);
   });
 
+  test("is not believed of a bucket of the same name elsewhere, where nothing was damaged", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.bucket.objects.clear();
+    one.endpoint = "https://s3.elsewhere";
+    const ran = await asked(one);
+    assert.equal(ran.outcome, "success");
+    assert.ok(ran.calls.includes("fetchPage"));
+    assert.deepEqual(one.data, one.source);
+    assert.ok(!ran.lines.some(({ text }) => text.startsWith("Repaired")));
+    one.endpoint = "https://s3.example";
+    assert.deepEqual((await asked(one)).calls, [], "what is known of the first one stays known");
+  });
+
+  test("that is lost, while the source goes on to change, makes nobody speak of repairs", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.later(DAY_MS);
+    one.forget();
+    rmSync(join(one.folder, "a-b"));
+    writeTree(one.folder, { "a.txt": "TEXT", z: "longer than it was", new: "new" });
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.ok(!ran.lines.some(({ text }) => text.startsWith("Repaired")));
+  });
+
   test("two prefixes, and two sources of one prefix, know nothing of each other", async (t) => {
     const [one, other] = [simulation(t), simulation(t)];
     writeTree(one.folder, { a: "one", b: "same" });

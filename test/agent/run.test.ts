@@ -426,7 +426,10 @@ suite("The source", () => {
     assert.ok("extra" in one.data);
     assert.equal(withheld.outcome, "mismatch");
     assert.equal(withheld.messages.length, 1, "a repair could not delete it either");
-    assert.match(said(withheld).join(" "), /Next: 1 object stayed, for the source could not be read as a whole; make it/);
+    assert.match(
+      said(withheld).join(" "),
+      /Next: 1 object stayed, for the source could not be read as a whole; make it/,
+    );
     one.on = disk;
     one.later(DAY_MS);
     assert.equal((await one.run()).outcome, "success");

@@ -60,6 +60,7 @@ export class Simulation {
   readonly url: string;
   readonly prefix: string;
   shardEntries: number | undefined;
+  endpoint = "https://s3.example";
   /** Where the host keeps its baselines. */
   readonly stateFolder: string;
   on: Disk = disk;
@@ -140,6 +141,7 @@ export class Simulation {
     let error: Failure | undefined;
     try {
       outcome = await run(request.options, this.#ports(), log, {
+        endpoint: this.endpoint,
         host: "host",
         directory: this.folder,
         agentVersion: "0.0.0",

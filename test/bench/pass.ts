@@ -107,7 +107,7 @@ const request = readRequest([directory, "s3://bench"], {});
 if (request.kind !== "run") throw new Error("these arguments do not run");
 const started = performance.now();
 const cpu = process.cpuUsage();
-const surroundings = { host: "host", directory, agentVersion: "0", check() {}, enter() {} };
+const surroundings = { endpoint: "none", host: "host", directory, agentVersion: "0", check() {}, enter() {} };
 const outcome = await run(request.options, ports, log, surroundings);
 const { user, system } = process.cpuUsage(cpu);
 console.log(

@@ -8,6 +8,7 @@ import { RACY_MS } from "#agent/baseline.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, type Ended, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
+import { startFaultProxy } from "./fault-proxy.ts";
 import { addFiles, makeTree } from "./tree.ts";
 
 const TREE = { "a/1": "one", "a/2": "two", "a-b": "beside a directory", "b/3": "three", c: "see" };
@@ -103,6 +104,41 @@ describe("the baseline", { concurrency: 3 }, () => {
       assertExit(next, 0);
       assert.deepEqual(requests(next), []);
     });
+
+  // AWS_ENDPOINT_URL=ANOTHER cback-amazons3-sync -O SOURCE s3://BUCKET/baseline-elsewhere
+  test("of another endpoint is not believed, for a bucket of that name there is another one", async (t) => {
+    const folder = temporaryFolder(t);
+    const source = makeTree(folder, TREE);
+    const view = new BucketView(t, ownPrefix("baseline-elsewhere"));
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    // As if the other endpoint led to a bucket of its own.
+    for (const path of await view.paths()) await view.remove(path);
+    const { environment } = await startFaultProxy(t, async () => undefined);
+    const elsewhere = await runAgent(folder, ["-O", source, view.url], { environment });
+    assertExit(elsewhere, 0);
+    assert.ok(requests(elsewhere).includes("ListObjectsV2"));
+    assert.match(elsewhere.stdout, /: 5 uploaded, 0 unchanged\./);
+    assert.doesNotMatch(elsewhere.stdout, /Repaired/);
+    const back = await runAgent(folder, ["-O", source, view.url]);
+    assertExit(back, 0);
+    assert.deepEqual(requests(back), []);
+  });
+
+  // cback-amazons3-sync SOURCE s3://BUCKET/baseline-lost
+  test("that is lost, while the source goes on to change, makes nobody speak of repairs", async (t) => {
+    const folder = temporaryFolder(t);
+    const source = makeTree(folder, TREE);
+    const view = new BucketView(t, ownPrefix("baseline-lost"));
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    rmSync(join(folder, "state"), { recursive: true });
+    rmSync(join(source, "b"), { recursive: true });
+    addFiles(source, { "a/2": "TWO", "a-b": "longer than it was before", new: "new" });
+    const run = await runAgent(folder, [source, view.url]);
+    assertExit(run, 0);
+    assert.doesNotMatch(run.stdout, /Repaired/);
+    assert.deepEqual(await view.paths(), ["a-b", "a/1", "a/2", "c", "new"]);
+    assert.equal(String(await view.read("a/2")), "TWO");
+  });
 
   // cback-amazons3-sync SOURCE s3://BUCKET/baseline-no-place
   test("fault 53: where it cannot be kept the run goes on, and says so", async (t) => {
