@@ -1,8 +1,10 @@
 /** The bucket was changed behind the agent's back: found by a check, repaired by a run, and told either way. */
 import assert from "node:assert/strict";
-import { utimesSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RACY_MS } from "#agent/baseline.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
@@ -91,6 +93,66 @@ describe("drift", { concurrency: 3 }, () => {
     assert.match(run.stdout, /: 1 uploaded, 8 unchanged\./);
     assert.equal(String(await view.read("c")), "SEE");
   });
+
+  for (const baseline of ["kept", "lost"]) {
+    // cback-amazons3-sync -v SOURCE s3://BUCKET/drift-version
+    // cback-amazons3-sync SOURCE s3://BUCKET/drift-version
+    test(`an older version of the same size that comes back, with its old time, is found and mended, the baseline ${baseline}`, async (t) => {
+      const folder = temporaryFolder(t);
+      const source = makeTree(folder, { ...TREE, c: "old" });
+      const view = new BucketView(t, ownPrefix("drift-version"));
+      assertExit(await runAgent(folder, [source, view.url]), 0);
+      // S3 shows whole seconds: that the file is newer than the old object must not hang on less.
+      await sleep(1_100);
+      addFiles(source, { c: "new" });
+      assertExit(await runAgent(folder, [source, view.url]), 0);
+      await view.removeNewestVersion("c");
+      assert.equal(String(await view.read("c")), "old");
+      if (baseline === "lost") rmSync(join(folder, "state"), { recursive: true });
+
+      const check = await runAgent(folder, ["-v", source, view.url]);
+      assertExit(check, 6);
+      assert.equal(check.stderr, "[c] is of other content in the bucket.\n");
+      const run = await runAgent(folder, [source, view.url]);
+      assertExit(run, 0);
+      assert.equal(String(await view.read("c")), "new");
+      // Without a baseline nobody knows whether the file or the object has changed.
+      if (baseline === "kept") assert.match(run.stdout, /^Repaired 1 object in the bucket:\n {2}changed: \[c\]$/m);
+      else assert.doesNotMatch(run.stdout, /Repaired/);
+      assertExit(await runAgent(folder, ["-v", source, view.url]), 0);
+    });
+
+    // cback-amazons3-sync SOURCE s3://BUCKET/drift-swapped
+    for (const touched of [false, true])
+      test(`two directories of the same names, sizes and times that change places${touched ? ", touched," : ""} are synced, the baseline ${baseline}`, async (t) => {
+        const folder = temporaryFolder(t);
+        const source = makeTree(folder, { "one/x": "1x", "one/y": "1y", "two/x": "2x", "two/y": "2y", other: "o" });
+        const times = (at: Date) => {
+          for (const path of ["one/x", "one/y", "two/x", "two/y"]) utimesSync(join(source, path), at, at);
+        };
+        times(new Date("2001-02-03T04:05:06Z"));
+        // Else they would be as new as their objects, and compared for that alone.
+        await sleep(RACY_MS + 1_100);
+        const view = new BucketView(t, ownPrefix("drift-swapped"));
+        assertExit(await runAgent(folder, [source, view.url]), 0);
+
+        renameSync(join(source, "one"), join(source, "three"));
+        renameSync(join(source, "two"), join(source, "one"));
+        renameSync(join(source, "three"), join(source, "two"));
+        if (touched) times(new Date());
+        if (baseline === "lost") rmSync(join(folder, "state"), { recursive: true });
+        const run = await runAgent(folder, [source, view.url]);
+        assertExit(run, 0);
+        assert.doesNotMatch(run.stdout, /Repaired/);
+        for (const [path, content] of [
+          ["one/x", "2x"],
+          ["one/y", "2y"],
+          ["two/x", "1x"],
+          ["two/y", "1y"],
+        ] as const)
+          assert.equal(String(await view.read(path)), content, path);
+      });
+  }
 
   // cback-amazons3-sync -u SOURCE s3://BUCKET/drift-upload-only
   test("with -u what is missing or changed is repaired, what is extra stays", async (t) => {

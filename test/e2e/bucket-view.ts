@@ -101,6 +101,15 @@ export class BucketView {
     await this.#s3.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: this.prefix + path }));
   }
 
+  /** Takes the newest version away, as whoever names it can: the one before is the object again. */
+  async removeNewestVersion(path: string): Promise<void> {
+    const Key = this.prefix + path;
+    const { Versions = [] } = await this.#s3.send(new ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: Key }));
+    const { VersionId } = Versions.find((version) => version.Key === Key && version.IsLatest) ?? {};
+    if (VersionId === undefined) throw new Error(`${Key} has no version`);
+    await this.#s3.send(new DeleteObjectCommand({ Bucket: this.bucket, Key, VersionId }));
+  }
+
   /** The report that a run's output names, as it lies in the bucket. */
   async reportText(output: { readonly stdout: string }): Promise<string> {
     const [, key] = new RegExp(`^Report: s3://${this.bucket}/(.*)$`, "m").exec(output.stdout) ?? [];
