@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer, Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -10,7 +11,8 @@ import { describe, test } from "node:test";
 import { OUTCOMES } from "#agent/exit-code.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 
-const ENTRY = join(import.meta.dirname, "../../agent/cback-amazons3-sync.cjs");
+const ROOT = join(import.meta.dirname, "../..");
+const ENTRY = join(ROOT, "agent/cback-amazons3-sync.cjs");
 const WITH_RUN = join(import.meta.dirname, "main-with-run.ts");
 const ARGUMENTS = ["/home/me", "s3://my-bucket/me"];
 
@@ -272,6 +274,35 @@ describe("fault 51: interrupted", { concurrency: 4 }, () => {
       "ERROR Interrupted while deleting: all is uploaded; run again to delete the rest.",
       "ERROR Interrupted again by SIGINT: ended without cleaning up.",
     ]);
+  });
+
+  // npm run -s agent -- SOURCE s3://my-bucket/me; kill -TERM
+  test("as what npm runs, the agent ends too when only npm is told to", async (t) => {
+    const folder = temporaryFolder(t);
+    const { promise: connected, resolve } = Promise.withResolvers<Socket>();
+    // Takes the first question, and never answers.
+    const silent = createServer(resolve);
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    t.after(() => silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const argv = ["run", "-s", "agent", "--", "--logfile", join(folder, "x.log"), folder, "s3://my-bucket/me"];
+    const child = spawn("npm", argv, {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...{ PATH: process.env.PATH, HOME: folder, AWS_EC2_METADATA_DISABLED: "true", AWS_REGION: "eu-west-1" },
+        ...{ AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" },
+      },
+    });
+    const end = ended(child);
+    const socket = await Promise.race([connected, end]);
+    assert.ok(socket instanceof Socket, JSON.stringify(socket));
+    const closed = once(socket.resume(), "close");
+    child.kill("SIGTERM");
+    const { stderr } = await end;
+    await closed;
+    assert.match(stderr, /^Interrupted by SIGTERM: .*\nInterrupted while preparing: nothing was sent or deleted\.\n/);
+    assert.equal(records(folder).at(-1), "INFO Run completed with status 5 (interrupted).");
   });
 
   test("a run that was done all the same keeps its verdict", async (t) => {
