@@ -30,20 +30,26 @@ interface Deployment {
   readonly bucket: string;
   /** How to reach the engine as its administrator. */
   readonly environment: EngineEnvironment;
+  /** What else `cdk deploy` is told by `-c`. */
+  readonly context?: Readonly<Record<string, string>>;
 }
 
-export type StackOutputs = Readonly<Record<(typeof STACK_OUTPUT)[keyof typeof STACK_OUTPUT], string>>;
+type OutputName = (typeof STACK_OUTPUT)[keyof typeof STACK_OUTPUT];
+/** Where each host has a policy of its own, its outputs are named so. */
+type HostOutputName = `${typeof STACK_OUTPUT.hostPolicyArn}${string}`;
+export type StackOutputs = Readonly<Record<OutputName, string> & Partial<Record<HostOutputName, string>>>;
 
 /** Once for each engine: makes what the CDK itself needs there. */
 export async function bootstrap({ files, bucket, environment }: Deployment): Promise<void> {
   await cdk(files, environment, ["bootstrap", `aws://${ACCOUNT}/${REGION}`, "--context", `bucket=${bucket}`]);
 }
 
-export async function deployStack({ files, bucket, environment }: Deployment): Promise<void> {
+export async function deployStack({ files, bucket, environment, context = {} }: Deployment): Promise<void> {
   // Taken before the deployment: a source that changes meanwhile is deployed next time.
   const digest = sourcesDigest(bucket);
   await cdk(files, environment, [
-    ...["deploy", "--context", `bucket=${bucket}`],
+    "deploy",
+    ...Object.entries({ bucket, ...context }).flatMap(([key, value]) => ["--context", `${key}=${value}`]),
     ...["--require-approval", "never", "--outputs-file", files.stackOutputs],
   ]);
   writeFileSync(files.deployed, JSON.stringify({ digest }));

@@ -1,232 +1,137 @@
-/** Who may do what, asked of the engine with real requests: each principal has exactly the policies of the stack. */
+/**
+ * The permission table, row by row, as real requests to two stacks that were deployed for it. A denied row ends with the
+ * very error of a denial, for the action that it is about; and the engine's root key, which no policy binds, is answered
+ * the same request: no row is denied because it asks for what cannot be.
+ */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import {
-  CreateAccessKeyCommand,
-  CreateUserCommand,
-  DeleteAccessKeyCommand,
-  DeleteUserCommand,
-  DeleteUserPolicyCommand,
-  GetRoleCommand,
-  IAMClient,
-  PutUserPolicyCommand,
-  UpdateAssumeRolePolicyCommand,
-} from "@aws-sdk/client-iam";
-import {
-  GetFunctionCommand,
-  GetFunctionConfigurationCommand,
-  LambdaClient,
-  ListEventSourceMappingsCommand,
-  ListTagsCommand,
-} from "@aws-sdk/client-lambda";
-import {
-  CopyObjectCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
-import { GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
-import { queueName, REPORTS_PREFIX, RESERVED_PREFIX, VALIDATOR_TAG } from "#shared/names.ts";
-import { CONTRACT_VERSION } from "#shared/version.ts";
-import { liveEngine } from "#test/live-engine.ts";
+import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
+import { deploySecondStack, type SecondStack } from "#test/e2e/second-stack.ts";
+import { becomePrincipals, type Principals } from "./permission-principals.ts";
+import type { Place } from "./permission-request-kind.ts";
+import { requestKind } from "./permission-requests.ts";
+import { OTHER, PRINCIPALS, ROWS, type Row } from "./permission-table.ts";
 
-const engine = liveEngine();
-const Bucket = engine.bucket;
-const prefix = `permissions-${process.pid}/`;
-const dataKey = `${prefix}data`;
-const reportKey = `${REPORTS_PREFIX}${prefix}report.json`;
-
-const administrator = new S3Client(engine.administrator);
-const iam = new IAMClient(engine.administrator);
+const folder = mkdtempSync(join(tmpdir(), "cback-permissions-"));
+let stacks: Record<"hosts" | "whole", SecondStack>;
+let principals: Principals;
 
 before(async () => {
-  await administrator.send(new PutObjectCommand({ Bucket, Key: dataKey, Body: "data" }));
-  await administrator.send(new PutObjectCommand({ Bucket, Key: reportKey, Body: "{}" }));
+  const [hosts, whole] = await Promise.all([
+    deploySecondStack(folder, ["web1", "web10", "db1"]),
+    deploySecondStack(folder),
+  ]);
+  stacks = { hosts, whole };
+  principals = await becomePrincipals(stacks);
+  await Promise.all([stopListening(hosts), stopListening(whole)]);
 });
 
 after(async () => {
-  for (const Key of [dataKey, reportKey]) await administrator.send(new DeleteObjectCommand({ Bucket, Key }));
-  administrator.destroy();
-  iam.destroy();
+  await principals?.forget();
+  for (const stack of Object.values(stacks ?? {})) await stack.forget();
+  rmSync(folder, { recursive: true, force: true });
 });
 
-async function assertDenied(request: Promise<unknown>): Promise<void> {
-  await assert.rejects(request, { name: /^AccessDenied/ });
+for (const principal of PRINCIPALS) {
+  const rows = ROWS.filter((row) => row.principal === principal);
+  describe(`${principal.title}: ${rows.length} rows`, () => {
+    for (const row of rows)
+      test(titleOf(row), async () => {
+        const { prepare, ruins } = requestKind(row.request);
+        const send = await prepare(placeOf(row), principals.root);
+        const request = send(principals.clients[principal.name]);
+        if (row.expected === "may") {
+          await request;
+        } else {
+          assertDenied(await rejection(request), row);
+          if (!ruins) await assertRootIsAnswered(row);
+        }
+      });
+  });
 }
 
-describe("the host", () => {
-  const s3 = new S3Client(engine.host);
-  const sqs = new SQSClient(engine.host);
-  const lambda = new LambdaClient(engine.host);
-  after(() => [s3, sqs, lambda].forEach((client) => void client.destroy()));
-
-  test("writes, lists and deletes data", async () => {
-    const Key = `${prefix}from-host`;
-    await s3.send(new PutObjectCommand({ Bucket, Key, Body: "x" }));
-    const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: Key }));
-    assert.equal(listed.KeyCount, 1);
-    await s3.send(new DeleteObjectCommand({ Bucket, Key }));
-  });
-
-  test("cannot write, copy, start an upload or delete below the reserved prefix", async () => {
-    const Key = `${RESERVED_PREFIX}forged`;
-    await assertDenied(s3.send(new PutObjectCommand({ Bucket, Key: reportKey, Body: "forged" })));
-    await assertDenied(s3.send(new PutObjectCommand({ Bucket, Key, Body: "forged" })));
-    await assertDenied(s3.send(new CreateMultipartUploadCommand({ Bucket, Key })));
-    await assertDenied(s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${reportKey}` })));
-    await assertDenied(s3.send(new DeleteObjectCommand({ Bucket, Key: reportKey })));
-    // S3 answers for each key, the engine for all of them.
-    const many = s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: reportKey }] } }));
-    assert.equal(
-      (await many.catch((error: Error) => ({ Errors: [{ Code: error.name }] }))).Errors?.[0]?.Code,
-      "AccessDenied",
-    );
-    assert.equal(await readText(administrator, reportKey), "{}", "the report is as it was");
-  });
-
-  test("cannot read data back", async () => {
-    await assertDenied(s3.send(new GetObjectCommand({ Bucket, Key: dataKey })));
-  });
-
-  test("reads reports", async () => {
-    assert.equal(await readText(s3, reportKey), "{}");
-  });
-
-  test("finds its queue, but cannot take messages from it", async () => {
-    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queueName(Bucket) }));
-    await assertDenied(sqs.send(new ReceiveMessageCommand({ QueueUrl })));
-  });
-
-  test("sees whether the validator listens, and its version, but neither its code nor its environment", async () => {
-    const { State, FunctionArn = "" } = await findValidator(lambda);
-    assert.equal(State, "Enabled");
-    const { Tags = {} } = await lambda.send(new ListTagsCommand({ Resource: FunctionArn }));
-    assert.equal(Tags[VALIDATOR_TAG.contractVersion], CONTRACT_VERSION);
-    await assertDenied(lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FunctionArn })));
-    await assertDenied(lambda.send(new GetFunctionCommand({ FunctionName: FunctionArn })));
-  });
-});
-
-describe("a user who may do anything to S3", () => {
-  const user = { UserName: `cback-anything-${process.pid}` };
-  const policy = { ...user, PolicyName: "anything" };
-  let AccessKeyId: string | undefined;
-  let s3: S3Client;
-
-  before(async () => {
-    await iam.send(new CreateUserCommand(user));
-    const document = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "s3:*", Resource: "*" }] };
-    await iam.send(new PutUserPolicyCommand({ ...policy, PolicyDocument: JSON.stringify(document) }));
-    const { AccessKey } = await iam.send(new CreateAccessKeyCommand(user));
-    AccessKeyId = AccessKey?.AccessKeyId;
-    const credentials = { accessKeyId: AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" };
-    s3 = new S3Client({ ...engine.host, credentials });
-  });
-
-  after(async () => {
-    s3.destroy();
-    await iam.send(new DeleteAccessKeyCommand({ ...user, AccessKeyId }));
-    await iam.send(new DeleteUserPolicyCommand(policy));
-    await iam.send(new DeleteUserCommand(user));
-  });
-
-  test("cannot write or delete below the reserved prefix either, for the bucket denies it", async () => {
-    assert.equal(await readText(s3, dataKey), "data");
-    await assertDenied(s3.send(new PutObjectCommand({ Bucket, Key: reportKey, Body: "forged" })));
-    await assertDenied(s3.send(new CreateMultipartUploadCommand({ Bucket, Key: reportKey })));
-    await assertDenied(s3.send(new DeleteObjectCommand({ Bucket, Key: reportKey })));
-  });
-});
-
-describe("the validator's role", () => {
-  let s3: S3Client;
-
-  before(async () => {
-    s3 = new S3Client({ ...engine.host, credentials: await assumeValidatorRole() });
-  });
-  after(() => s3.destroy());
-
-  test("lists the bucket", async () => {
-    const listed = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: prefix }));
-    assert.ok((listed.KeyCount ?? 0) >= 1);
-  });
-
-  test("writes and reads below the reserved prefix", async () => {
-    const Key = `${REPORTS_PREFIX}${prefix}written-by-role`;
-    await s3.send(new PutObjectCommand({ Bucket, Key, Body: "{}" }));
-    assert.equal(await readText(s3, Key), "{}");
-    await administrator.send(new DeleteObjectCommand({ Bucket, Key }));
-  });
-
-  test("cannot read, write or delete data", async () => {
-    await assertDenied(s3.send(new GetObjectCommand({ Bucket, Key: dataKey })));
-    await assertDenied(s3.send(new PutObjectCommand({ Bucket, Key: dataKey, Body: "changed" })));
-    await assertDenied(s3.send(new PutObjectCommand({ Bucket, Key: `${prefix}new`, Body: "new" })));
-    await assertDenied(s3.send(new DeleteObjectCommand({ Bucket, Key: dataKey })));
-    assert.equal(await readText(administrator, dataKey), "data");
-  });
-
-  test("cannot delete reports", async () => {
-    await assertDenied(s3.send(new DeleteObjectCommand({ Bucket, Key: reportKey })));
-  });
-});
-
-test("plain HTTP gets no answer", async () => {
-  const plain = engine.environment.AWS_ENDPOINT_URL.replace("https:", "http:");
-  await assert.rejects(fetch(plain));
-});
-
-// Only Linux lets a program dial all of 127.0.0.0/8.
-const otherAddress = { skip: process.platform !== "linux" };
-test("the engine cannot be reached from another address of this machine", otherAddress, async () => {
-  const { port } = new URL(engine.environment.AWS_ENDPOINT_URL);
-  // Another address of the loopback interface is as far away as the next machine for a socket bound to 127.0.0.1.
-  await assert.rejects(fetch(`https://127.0.0.2:${port}/`), (error: TypeError) => {
-    assert.equal((error.cause as NodeJS.ErrnoException).code, "ECONNREFUSED");
-    return true;
-  });
-});
-
-async function readText(s3: S3Client, Key: string): Promise<string> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-  return (await Body?.transformToString()) ?? "";
-}
-
-async function findValidator(lambda: LambdaClient) {
-  const { EventSourceMappings = [] } = await lambda.send(new ListEventSourceMappingsCommand({}));
-  const found = EventSourceMappings.find(({ EventSourceArn }) => EventSourceArn?.endsWith(`:${queueName(Bucket)}`));
-  assert.ok(found, "a mapping from the bucket's queue");
-  return found;
-}
-
-/** The function's own credentials. Only Lambda may take the role on, so we let ourselves in for a moment. */
-async function assumeValidatorRole() {
-  const lambda = new LambdaClient(engine.administrator);
-  const { FunctionArn: FunctionName } = await findValidator(lambda);
-  const { Role: RoleArn = "" } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-  lambda.destroy();
-
-  const RoleName = RoleArn.slice(RoleArn.lastIndexOf("/") + 1);
-  const { Role } = await iam.send(new GetRoleCommand({ RoleName }));
-  const original = decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "");
-  const opened = JSON.parse(original);
-  opened.Statement.push({ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" });
-  await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(opened) }));
-  const sts = new STSClient(engine.administrator);
-  try {
-    const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "permissions" }));
-    return {
-      accessKeyId: Credentials?.AccessKeyId ?? "",
-      secretAccessKey: Credentials?.SecretAccessKey ?? "",
-      sessionToken: Credentials?.SessionToken ?? "",
-    };
-  } finally {
-    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: original }));
-    sts.destroy();
+describe("what the root key is answered only once", () => {
+  const rows = ROWS.filter(({ request, expected }) => expected !== "may" && requestKind(request).ruins === true);
+  const once = new Map<string, Row>();
+  for (const row of rows) {
+    const title = `${row.request} ${row.resource}, in the stack ${stackOf(row)}`;
+    if (!once.has(title)) once.set(title, row);
   }
+  for (const [title, row] of once) test(title, () => assertRootIsAnswered(row));
+});
+
+function titleOf(row: Row): string {
+  const says = { may: "is answered", mayNot: "is denied: nothing grants it", never: "is denied, whatever grants it" };
+  return `${row.request} ${row.resource} ${says[row.expected]}`;
+}
+
+/** The stack's own, or the same in the other one. */
+function stackOf({ principal, resource }: Row): "hosts" | "whole" {
+  if (!resource.startsWith(OTHER)) return principal.stack;
+  return principal.stack === "hosts" ? "whole" : "hosts";
+}
+
+function placeOf(row: Row): Place {
+  const { resource } = row;
+  return {
+    stack: stacks[stackOf(row)],
+    name: resource.startsWith(OTHER) ? resource.slice(OTHER.length) : resource,
+  };
+}
+
+/** How each service calls a denial. */
+const DENIAL: Readonly<Record<string, string>> = {
+  s3: "AccessDenied",
+  sqs: "AccessDenied",
+  iam: "AccessDenied",
+  sts: "AccessDenied",
+  lambda: "AccessDeniedException",
+  events: "AccessDeniedException",
+  cloudwatch: "AccessDeniedException",
+};
+
+function assertDenied({ name, message }: Error, { principal, request, expected }: Row): void {
+  const { action } = requestKind(request);
+  const [service = ""] = action.split(":");
+  if (principal.name === "anonymous") {
+    // Nobody is named, so neither is what he may not do.
+    const unsigned =
+      service === "s3" || service === "sqs" ? /^AccessDenied$/ : /^MissingAuthenticationToken(Exception)?$/;
+    assert.match(name, unsigned, message);
+    return;
+  }
+  assert.equal(name, DENIAL[service], message);
+  const [, denied, why = ""] = /is not authorized to perform: ([\w:]+)(.*)$/.exec(message) ?? [];
+  assert.equal(denied?.toLowerCase(), action.toLowerCase(), message);
+  assert.equal(why.includes("explicit deny"), expected === "never", message);
+}
+
+async function assertRootIsAnswered(row: Row): Promise<void> {
+  const { prepare, answer } = requestKind(row.request);
+  const send = await prepare(placeOf(row), principals.root);
+  if (answer === undefined) await send(principals.root);
+  else assert.equal((await rejection(send(principals.root))).name, answer);
+}
+
+async function rejection(request: Promise<unknown>): Promise<Error> {
+  let answered: unknown;
+  try {
+    answered = await request;
+  } catch (error) {
+    assert.ok(error instanceof Error);
+    return error;
+  }
+  return assert.fail(`was answered: ${JSON.stringify(answered)}`);
+}
+
+/** So that the validator takes no message that the table is about. */
+async function stopListening({ outputs }: SecondStack): Promise<void> {
+  const { lambda } = principals.root;
+  const at = { FunctionName: outputs.ValidatorFunctionName };
+  const { EventSourceMappings = [] } = await lambda.send(new ListEventSourceMappingsCommand(at));
+  for (const { UUID } of EventSourceMappings)
+    await lambda.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: false }));
 }
