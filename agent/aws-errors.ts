@@ -2,6 +2,7 @@
  * What AWS and the network answer when something is wrong, told as failures: what was tried, why it failed, what to do.
  * Knows the errors of the SDK by their names, and nothing of the run.
  */
+import { HOST_STATEMENT } from "#shared/names.ts";
 import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
 
@@ -16,6 +17,8 @@ export interface Request {
   readonly resource: string;
   /** What a denial may hide: AWS tells only those who may see a thing that it is not there. */
   readonly hidden?: Hidden;
+  /** The key prefix that is listed. */
+  readonly prefix?: string;
 }
 
 interface Hidden {
@@ -119,7 +122,7 @@ function explanation(error: unknown, request: Request): Explanation {
 }
 
 /** AWS says in the message when it was the bucket's key that was denied, or a policy that forbids it. */
-function denial(message: string, { action, resource, hidden }: Request): Explanation {
+function denial(message: string, { action, resource, hidden, prefix = "" }: Request): Explanation {
   const [keyAction] = /\bkms:\w+/.exec(message) ?? [];
   if (keyAction !== undefined)
     return {
@@ -133,12 +136,24 @@ function denial(message: string, { action, resource, hidden }: Request): Explana
       reason: `access denied (${action}): ${message}`,
       hint: `A policy denies ${action} on ${resource}: look for a Deny in the bucket's policy and in those of these credentials.`,
     };
-  const allow = `Allow ${action} on ${resource} for these credentials; the stack's host policy does.`;
+  const listed = prefix === "" ? "" : ` (s3:prefix ${prefix}*)`;
+  const allow = `Allow ${action} on ${resource}${listed} for these credentials; ${whatAllows(action)}.`;
   return {
     outcome: "denied",
     reason: `access denied (${action})${hidden === undefined ? "" : `: ${hidden.reason}`}`,
     hint: hidden === undefined ? allow : `${hidden.hint} If it is there: ${allow}`,
   };
+}
+
+/** Where the permission comes from, so that whoever keeps the policies finds the line. */
+function whatAllows(action: string): string {
+  if (!isHostAction(action)) return "the stack's host policy does";
+  const alone = action.startsWith("s3:") ? ", that of a host with a prefix of its own for this prefix alone" : "";
+  return `the statement ${HOST_STATEMENT[action]} of the stack's host policy does${alone}`;
+}
+
+function isHostAction(action: string): action is keyof typeof HOST_STATEMENT {
+  return Object.hasOwn(HOST_STATEMENT, action);
 }
 
 function networkExplanation(error: unknown): Explanation | undefined {

@@ -138,7 +138,7 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
         } catch (error) {
           if (attempt < READ_ATTEMPTS && isDamaged(error)) continue;
           if (error instanceof ListingError) throw error;
-          const request = { ...about("list", "s3:ListBucket"), hidden: noBucket };
+          const request = { ...about("list", "s3:ListBucket"), prefix: keyPrefix, hidden: noBucket };
           throw signal.aborted ? interrupted(request) : explain(error, request);
         }
       }

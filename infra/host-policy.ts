@@ -8,7 +8,7 @@
 import { Effect, ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
-import { REPORTS_PREFIX, RESERVED_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
+import { HOST_STATEMENT, REPORTS_PREFIX, RESERVED_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
 import { statusKey } from "#shared/report.ts";
 import { acknowledgePatterns } from "./acknowledge.ts";
 import { type BucketKey, useKeyStatement } from "./bucket-key.ts";
@@ -37,13 +37,13 @@ export class HostPolicy extends Construct {
       description,
       statements: [
         new PolicyStatement({
-          sid: "ListTheBucket",
+          sid: HOST_STATEMENT["s3:ListBucket"],
           actions: ["s3:ListBucket"],
           resources: [bucket.bucketArn],
           ...(keyPrefix === "" ? {} : { conditions: { StringLike: { "s3:prefix": [`${keyPrefix}*`, ...found] } } }),
         }),
         new PolicyStatement({
-          sid: "WriteData",
+          sid: HOST_STATEMENT["s3:PutObject"],
           actions: ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
           resources: [bucket.arnForObjects(`${keyPrefix}*`)],
         }),
@@ -55,17 +55,17 @@ export class HostPolicy extends Construct {
           resources: [bucket.arnForObjects(`${RESERVED_PREFIX}*`)],
         }),
         new PolicyStatement({
-          sid: "ReadFindings",
+          sid: HOST_STATEMENT["s3:GetObject"],
           actions: ["s3:GetObject"],
           resources: found.map((pattern) => bucket.arnForObjects(pattern)),
         }),
         new PolicyStatement({
-          sid: "SendManifests",
+          sid: HOST_STATEMENT["sqs:SendMessage"],
           actions: ["sqs:SendMessage"],
           resources: [queue.queueArn],
         }),
         new PolicyStatement({
-          sid: "SeeTheQueues",
+          sid: HOST_STATEMENT["sqs:GetQueueUrl"],
           actions: ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"],
           resources: [queue.queueArn, deadLetterQueue.queueArn],
         }),

@@ -50,6 +50,16 @@ export const VALIDATOR_TAG = {
   contractVersion: "cback:contract-version",
 } as const;
 
+/** Statements of the host policy, by the action that a host needs them for: its messages name the one to look at. */
+export const HOST_STATEMENT = {
+  "s3:ListBucket": "ListTheBucket",
+  "s3:PutObject": "WriteData",
+  "s3:DeleteObject": "WriteData",
+  "s3:GetObject": "ReadFindings",
+  "sqs:SendMessage": "SendManifests",
+  "sqs:GetQueueUrl": "SeeTheQueues",
+} as const;
+
 /** Environment of the silence check, set by the stack. */
 export const SILENCE_ENV = {
   /** The bucket whose statuses are read. */

@@ -104,7 +104,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
       assert.equal(failure.message, `Cannot ${cannot}: access denied (${action})${reason}.`);
       assert.match(
         failure.hint,
-        new RegExp(`^${first}Allow ${action} on arn:aws:s3:::data\\S* for these credentials;`),
+        new RegExp(`^${first}Allow ${action} on arn:aws:s3:::data\\S*( \\(s3:prefix p/\\*\\))? for these credentials;`),
       );
       const requests = s3.asked.map(({ path, query }) => `${path}?${query}`);
       assert.equal(new Set(requests).size, requests.length, "a denial is not tried again");

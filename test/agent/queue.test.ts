@@ -68,7 +68,7 @@ suite("The queue", () => {
     assert.equal(
       found.hint,
       "Check the bucket's name and AWS_REGION; `npx cdk deploy -c bucket=data` makes the queue. If it is there: " +
-        "Allow sqs:GetQueueUrl on arn:aws:sqs:*:*:cback-validator-data for these credentials; the stack's host policy does.",
+        "Allow sqs:GetQueueUrl on arn:aws:sqs:*:*:cback-validator-data for these credentials; the statement SeeTheQueues of the stack's host policy does.",
     );
     const sent = await failureOf(sendTo(s3));
     assert.equal(sent.outcome, "denied");
