@@ -3,6 +3,8 @@
  * take them (environment, profiles, roles). Sends nothing to S3 or SQS; finding credentials may ask the instance's own
  * metadata. Never shows a secret.
  */
+import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import { ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { Fact } from "./diagnostics.ts";
 
 const SHOWN_OF_KEY_ID = 4;
@@ -18,11 +20,11 @@ export function awsSettings(): Fact[] {
 }
 
 async function region(): Promise<string> {
-  return (await sqsClient()).config.region();
+  return new SQSClient({}).config.region();
 }
 
 async function identity(): Promise<string> {
-  const credentials = await (await sqsClient()).config.credentials();
+  const credentials = await new SQSClient({}).config.credentials();
   const shown = credentials.accessKeyId.slice(-SHOWN_OF_KEY_ID).padStart(credentials.accessKeyId.length, "*");
   // The SDK notes the way that the credentials took as names like CREDENTIALS_ENV_VARS.
   const sources = "$source" in credentials ? Object.keys(credentials.$source ?? {}) : [];
@@ -39,7 +41,6 @@ async function identity(): Promise<string> {
 }
 
 async function sqsEndpoint(): Promise<string> {
-  const { SQSClient, ListQueuesCommand } = await import("@aws-sdk/client-sqs");
   const client = new SQSClient({ credentials: NOBODY });
   return unsent((stopBeforeSending) => {
     client.middlewareStack.add((_, __) => (sent) => stopBeforeSending(sent.request), { step: "build" });
@@ -49,17 +50,11 @@ async function sqsEndpoint(): Promise<string> {
 
 /** Where S3 is, as far as the settings say; a bucket may have a host name of its own there. */
 export async function s3Endpoint(): Promise<string> {
-  const { S3Client, ListBucketsCommand } = await import("@aws-sdk/client-s3");
   const client = new S3Client({ credentials: NOBODY });
   return unsent((stopBeforeSending) => {
     client.middlewareStack.add((_, __) => (sent) => stopBeforeSending(sent.request), { step: "build" });
     return client.send(new ListBucketsCommand({}));
   });
-}
-
-async function sqsClient() {
-  const { SQSClient } = await import("@aws-sdk/client-sqs");
-  return new SQSClient({});
 }
 
 /** Where requests go does not hang on who sends them; the SDK wants to know it first all the same. */
