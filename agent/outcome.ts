@@ -15,10 +15,12 @@ const ORDINARY_VANISHED_SHARE = 0.1;
  *   match      some not read or not sent            incomplete
  *   match      a tenth or more vanished             incomplete
  *   mismatch   any                                  mismatch
- *   error      any                                  no-verdict
+ *   error      any, the validator is too old        configuration
+ *   error      any, or the agent is                 configuration
+ *   error      any, for another reason              no-verdict
  */
 export function outcomeOf(report: Report, tally: Tally, ignoreWarnings: boolean): Outcome {
-  if (report.verdict === "error") return "no-verdict";
+  if (report.verdict === "error") return report.skew ? "configuration" : "no-verdict";
   if (report.verdict === "mismatch") return "mismatch";
   return incompleteStates(tally, ignoreWarnings).length > 0 ? "incomplete" : "success";
 }

@@ -43,7 +43,7 @@ export function summaryLines(summary: Summary): SummaryLines {
   const faults = [
     ...findingLines(report),
     ...problemLines(repair ?? tally, summary.ignoreWarnings),
-    ...report.errors.slice(0, MAX_SHOWN).map(({ shard, reason }) => `Shard ${shard} was not checked: ${reason}.`),
+    ...errorLines(report),
   ];
   const results = [
     verdictLine(summary, urlOf(target)),
@@ -144,6 +144,12 @@ function findingLines({ findings, totals, verdict, extras }: Report): string[] {
   if (all > lines.length)
     lines.push(`and ${totals.unexpectedAtLeast ? "at least " : ""}${all - lines.length} more: see the report.`);
   return lines;
+}
+
+/** Versions that do not fit are the same for all shards. */
+function errorLines({ errors, skew }: Report): string[] {
+  if (skew) return errors.slice(0, 1).map(({ reason }) => `Not checked: ${reason}.`);
+  return errors.slice(0, MAX_SHOWN).map(({ shard, reason }) => `Shard ${shard} was not checked: ${reason}.`);
 }
 
 function problemLines(tally: Tally, ignoreWarnings: boolean): string[] {

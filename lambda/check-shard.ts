@@ -3,7 +3,7 @@ import type { PageRequest } from "#shared/listing.ts";
 import { decodeManifest } from "#shared/manifest.ts";
 import type { Message, MessageHeader } from "#shared/message.ts";
 import { NO_TOTALS, type Part } from "#shared/report.ts";
-import { CONTRACT_VERSION } from "#shared/version.ts";
+import { answerVersion } from "#shared/version.ts";
 import type { Bucket } from "./bucket.ts";
 import { Findings } from "./findings.ts";
 import { listShard } from "./list-shard.ts";
@@ -95,7 +95,7 @@ function told(
   | "manifestDigest"
 > {
   const { run, bucket, prefix, shard } = message;
-  const header = { version: CONTRACT_VERSION, run, bucket, prefix, shard };
+  const header = { version: answerVersion(message.version), run, bucket, prefix, shard };
   if (!("manifest" in message))
     return {
       ...header,

@@ -116,6 +116,8 @@ interface Letter {
   readonly message: Message | undefined;
   /** Why, then. */
   readonly refusal: string;
+  /** And whether it is for its version. */
+  readonly skew: boolean;
 }
 
 /**
@@ -133,22 +135,23 @@ function open(body: string, ownBucket: string): Letter {
 function read(body: string): Letter {
   try {
     const message = decodeMessage(body);
-    return { header: message, message, refusal: "" };
+    return { header: message, message, refusal: "", skew: false };
   } catch (error) {
     if (!(error instanceof MessageError) || error.header === undefined) throw error;
-    return { header: error.header, message: undefined, refusal: error.message };
+    return { header: error.header, message: undefined, refusal: error.message, skew: error.skew };
   }
 }
 
 /** Writes the part that answers a message. */
 async function answer(
-  { header, message, refusal }: Letter,
+  { header, message, refusal, skew }: Letter,
   bucket: Bucket,
   context: CheckContext,
   signal: AbortSignal,
 ): Promise<Part> {
   if (message === undefined) {
-    const part = errorPart(header, `the validator refused the message: ${refusal}`, context);
+    const refused = errorPart(header, `the validator refused the message: ${refusal}`, context);
+    const part = skew ? { ...refused, skew } : refused;
     await publishPart(bucket, part, undefined);
     return part;
   }

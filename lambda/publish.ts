@@ -95,14 +95,14 @@ async function publishReport(
   onPublished: (report: Report) => void,
 ): Promise<Report> {
   const known = await bucket.read(key);
-  if (known !== undefined) return decodeReport(known.text);
+  if (known !== undefined) return decodeReport(known.text, "self");
   const report = assembleReport(await readParts(bucket, partKeys));
   if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) {
     onPublished(report);
     return report;
   }
   const other = await bucket.read(key);
-  return other === undefined ? report : decodeReport(other.text);
+  return other === undefined ? report : decodeReport(other.text, "self");
 }
 
 /** Keeps only as many findings as the report takes: a run may have thousands of parts with a thousand each. */

@@ -58,14 +58,21 @@ export type Message = Static<typeof MessageSchema>;
 /** The part of a message that every version can read. */
 export type MessageHeader = Static<typeof HeaderSchema>;
 
+interface MessageErrorOptions extends ErrorOptions {
+  readonly skew?: boolean;
+}
+
 /** A message that cannot be served, now or later. */
 export class MessageError extends Error {
   override readonly name = "MessageError";
   /** Undefined when not even the run can be told: then nobody can be answered. */
   readonly header: MessageHeader | undefined;
-  constructor(reason: string, header?: MessageHeader, options?: ErrorOptions) {
+  /** Whether the two sides' versions do not fit, and not the message itself. */
+  readonly skew: boolean;
+  constructor(reason: string, header?: MessageHeader, { skew = false, ...options }: MessageErrorOptions = {}) {
     super(reason, options);
     this.header = header;
+    this.skew = skew;
   }
 }
 
@@ -116,6 +123,7 @@ export function decodeMessage(text: string): Message {
         ? `the agent speaks contract ${header.version}, this validator only ${CONTRACT_VERSION}: deploy the stack again, from the agent's version`
         : `the agent speaks contract ${header.version}, which this validator (${CONTRACT_VERSION}) no longer serves: upgrade the agent`,
       header,
+      { skew: true },
     );
   if (!Value.Check(MessageSchema, value))
     throw new MessageError(`the message does not follow the contract: ${firstFault(MessageSchema, value)}`, header);

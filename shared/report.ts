@@ -12,11 +12,12 @@ import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
-const Version = Type.String({ pattern: VERSION_PATTERN, description: "contract version of the validator" });
+const Version = Type.String({ pattern: VERSION_PATTERN, description: "contract version that it is written in" });
 const VersionedSchema = Type.Object({ version: Version });
 const Count = Type.Integer({ minimum: 0 });
 const Digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const Time = Type.String({ description: "UTC, ISO 8601" });
+const Skew = Type.Boolean({ description: "whether there is an error because agent and validator do not fit together" });
 
 const FindingSchema = Type.Object(
   {
@@ -57,6 +58,7 @@ export const PartSchema = Type.Object(
     prefix: Type.String(),
     shard: ShardRangeSchema,
     error: Type.Union([Type.String(), Type.Null()], { description: "why this shard has no verdict" }),
+    skew: Type.Optional(Skew),
     extras: Type.Union([Type.Literal("mismatch"), Type.Literal("listed")]),
     repairs: Type.Union([Type.String(), Type.Null()]),
     source: SourceSchema,
@@ -86,6 +88,7 @@ export const ReportSchema = Type.Object(
     findings: Type.Array(FindingSchema, { description: "the first 1,000, in key order" }),
     findingsObjects: Type.Array(Type.String(), { description: "keys of the objects that hold all of them, as NDJSON" }),
     errors: Type.Array(Type.Object({ shard: Count, reason: Type.String() })),
+    skew: Type.Optional(Skew),
     shards: Count,
     digest: Type.String({ pattern: "^[0-9a-f]{64}$", description: "of the run: SHA-256 over its manifests' digests" }),
     extras: Type.Union([Type.Literal("mismatch"), Type.Literal("listed")]),
@@ -232,7 +235,8 @@ export function assembleReport(parts: readonly Part[]): Report {
   const differences =
     totals.missing + totals.sizeDiffers + totals.etagDiffers + (told.extras === "mismatch" ? totals.unexpected : 0);
   return {
-    version: CONTRACT_VERSION,
+    // All parts answer messages of one agent.
+    version: first.version,
     run: first.run,
     bucket: first.bucket,
     prefix: first.prefix,
@@ -241,6 +245,7 @@ export function assembleReport(parts: readonly Part[]): Report {
     findings,
     findingsObjects: parts.flatMap((part) => part.findingsObject ?? []),
     errors,
+    ...(parts.some((part) => part.skew) ? { skew: true } : {}),
     shards: parts.length,
     digest: runDigest(parts.map((part) => part.manifestDigest)),
     extras: told.extras,
@@ -319,28 +324,33 @@ export function encodeReport(value: Report | Part | Status): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-/** @throws {ReportError} when the text is not a report that this side can read */
-export function decodeReport(text: string): Report {
-  const value = parse(text, "report");
+/**
+ * @param writer "self" where only this side can have written it, be it in the version of an agent no longer served
+ * @throws {ReportError} when the text is not a report that this side can read
+ */
+export function decodeReport(text: string, writer: Writer = "other"): Report {
+  const value = parse(text, "report", writer);
   if (!Value.Check(ReportSchema, value)) throw new ReportError("the report does not follow the contract");
   return value;
 }
 
-/** @throws {ReportError} when the text is not a part that this side can read */
+/** Parts are between validators. @throws {ReportError} when the text is not a part that this side can read */
 export function decodePart(text: string): Part {
-  const value = parse(text, "part");
+  const value = parse(text, "part", "self");
   if (!Value.Check(PartSchema, value)) throw new ReportError("the part does not follow the contract");
   return value;
 }
 
 /** @throws {ReportError} when the text is not a status that this side can read */
 export function decodeStatus(text: string): Status {
-  const value = parse(text, "status");
+  const value = parse(text, "status", "other");
   if (!Value.Check(StatusSchema, value)) throw new ReportError("the status does not follow the contract");
   return value;
 }
 
-function parse(text: string, what: string): unknown {
+type Writer = "self" | "other";
+
+function parse(text: string, what: string, writer: Writer): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -354,7 +364,7 @@ function parse(text: string, what: string): unknown {
       `the ${what} is of contract ${value.version}, this side reads only ${CONTRACT_VERSION}: upgrade this side`,
       true,
     );
-  if (fit === "writer-older")
+  if (fit === "writer-older" && writer === "other")
     throw new ReportError(
       `the ${what} is of contract ${value.version}, which this side (${CONTRACT_VERSION}) no longer reads: upgrade the side that wrote it`,
       true,

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Outcome } from "#agent/exit-code.ts";
 import { outcomeOf } from "#agent/outcome.ts";
 import { type State, Tally } from "#agent/tally.ts";
-import { assembleReport, type Verdict } from "#shared/report.ts";
+import { assembleReport, type Report, type Verdict } from "#shared/report.ts";
 import { somePart } from "../shared/arbitrary.ts";
 
 const ROWS: readonly (readonly [verdict: Verdict, state: State, ignoreWarnings: boolean, outcome: Outcome])[] = [
@@ -32,3 +32,8 @@ for (const [verdict, state, ignoreWarnings, outcome] of ROWS)
     const report = { ...assembleReport([somePart()]), verdict };
     assert.equal(outcomeOf(report, tally, ignoreWarnings), outcome);
   });
+
+test("fault 66: an error for agent and validator do not fit together is one of the configuration", () => {
+  const report: Report = { ...assembleReport([somePart()]), verdict: "error", skew: true };
+  assert.equal(outcomeOf(report, new Tally(), false), "configuration");
+});

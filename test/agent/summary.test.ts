@@ -133,6 +133,13 @@ suite("The summary", () => {
     assert.equal(results[0], "Verdict: NONE. The validator could not check s3://example-backup/laptop/.");
   });
 
+  test("fault 66: of versions that do not fit says once which side to upgrade, whatever the number of shards", () => {
+    const reason = "the agent speaks contract 2.0, this validator only 1.0: deploy the stack again";
+    const errors = [0, 1, 2].map((shard) => ({ shard, reason }));
+    const { faults } = lines({ outcome: "configuration", report: reportOf({ verdict: "error", errors, skew: true }) });
+    assert.deepEqual(faults, [`Not checked: ${reason}.`]);
+  });
+
   test("names repairs of both passes, and says what was deleted in both", () => {
     const tally = tallyOf({ unchanged: 3 });
     tally.repaired({ kind: "missing", path: "a" });

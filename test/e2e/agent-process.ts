@@ -24,6 +24,8 @@ export interface AgentSettings {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Runs as a user who is not root, so that permissions mean something. */
   readonly withoutRights?: boolean;
+  /** The agent's entry, where it is not the one of these sources. */
+  readonly entry?: string;
 }
 
 export interface Ended {
@@ -47,7 +49,7 @@ export interface RunningAgent {
 export function startAgent(
   folder: string,
   argv: readonly string[],
-  { environment = {}, withoutRights = false }: AgentSettings = {},
+  { environment = {}, withoutRights = false, entry = ENTRY }: AgentSettings = {},
 ): RunningAgent {
   const engine = liveEngine().environment;
   const own = mkdtempSync(join(folder, "agent-"));
@@ -62,7 +64,7 @@ export function startAgent(
   chmodSync(authority, 0o644);
   const logFile = join(own, "agent.log");
   const { AWS_CA_BUNDLE: _, LOCAL_ADMIN_ACCESS_KEY_ID: __, LOCAL_ADMIN_SECRET_ACCESS_KEY: ___, ...settings } = engine;
-  const child = spawn(process.execPath, [...preload, ENTRY, "--logfile", logFile, ...argv], {
+  const child = spawn(process.execPath, [...preload, entry, "--logfile", logFile, ...argv], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_LIMIT_MS,
     killSignal: "SIGKILL",

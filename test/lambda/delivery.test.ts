@@ -23,6 +23,7 @@ import {
   statusKey,
 } from "#shared/report.ts";
 import type { ShardRange } from "#shared/shard.ts";
+import { CONTRACT_VERSION } from "#shared/version.ts";
 import { deliverBody, MAX_RECEIVE_COUNT, messageBody, newRun, record, startValidator, WHOLE } from "./delivering.ts";
 import { BUCKET, type Fault, failure, page, type Store } from "./store.ts";
 
@@ -35,7 +36,7 @@ function put(store: Store, path: string, body = path): KnownEntry {
 function reportOf(store: Store, run: string, prefix = ""): Report {
   const text = store.text(reportKey(prefix, run));
   assert.ok(text !== undefined, "there is no report");
-  return decodeReport(text);
+  return decodeReport(text, "self");
 }
 
 function partOf(store: Store, run: string, shard: ShardRange = WHOLE, prefix = ""): Part {
@@ -357,10 +358,10 @@ describe("a message that can never be served", () => {
     assert.ok(validator.store.asked.every(({ action }) => action === "visibility"));
   });
 
-  for (const [title, change, expected] of [
-    ["a newer agent", { version: "2.0" }, /speaks contract 2\.0.*deploy the stack again/],
-    ["an agent from before the contract", { version: "0.9" }, /speaks contract 0\.9.*upgrade the agent/],
-    ["a newer agent with unknown fields", { version: "7.3", manifest: null, shards: [] }, /contract 7\.3/],
+  for (const [title, change, answeredIn, expected] of [
+    ["a newer agent", { version: "2.0" }, CONTRACT_VERSION, /speaks contract 2\.0.*deploy the stack again/],
+    ["an agent from before the contract", { version: "0.9" }, "0.9", /speaks contract 0\.9.*upgrade the agent/],
+    ["a newer agent with unknown fields", { version: "7.3", manifest: null, shards: [] }, CONTRACT_VERSION, /7\.3/],
   ] as const) {
     it(`fault 66: of ${title} is answered at once with what to upgrade`, async (test) => {
       const validator = await startValidator(test);
@@ -372,7 +373,16 @@ describe("a message that can never be served", () => {
       const report = reportOf(store, run);
       assert.equal(report.verdict, "error");
       assert.match(report.errors[0]?.reason ?? "", expected);
+      assert.equal(report.skew, true);
       assert.equal(report.digest, runDigest([null]));
+      assert.deepEqual(
+        [report.version, partOf(store, run).version],
+        [answeredIn, answeredIn],
+        "which the agent can read",
+      );
+      assert.equal(statusOf(store).version, CONTRACT_VERSION);
+      const again = await deliverBody(validator, body);
+      assert.deepEqual([again.done, again.log.event], [true, "shard-known"]);
     });
   }
 

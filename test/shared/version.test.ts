@@ -6,7 +6,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { encodeManifest } from "#shared/manifest.ts";
 import { queueName } from "#shared/names.ts";
 import { findingsKey, partKey, reportKey, runDigest, statusKey } from "#shared/report.ts";
-import { CONTRACT_VERSION, readable } from "#shared/version.ts";
+import { answerVersion, CONTRACT_VERSION, readable } from "#shared/version.ts";
 import { RUN } from "./arbitrary.ts";
 import { SCHEMA_TEXTS } from "./schema-files.ts";
 
@@ -29,6 +29,16 @@ describe("fault 66: the contract's version", () => {
   for (const [version, fit] of table)
     test(`[${version}]: ${fit}`, () => {
       assert.equal(readable(version), fit);
+    });
+
+  for (const [version, answer] of [
+    [CONTRACT_VERSION, CONTRACT_VERSION],
+    ["1.9", CONTRACT_VERSION],
+    ["2.0", CONTRACT_VERSION],
+    ["0.9", "0.9"],
+  ] as const)
+    test(`an agent of [${version}] is answered in [${answer}]`, () => {
+      assert.equal(answerVersion(version), answer);
     });
 
   test("is bumped when a format changes", () => {
