@@ -9,6 +9,7 @@ import { Match, Template } from "aws-cdk-lib/assertions";
 import { SyncStack } from "#infra/stack.ts";
 import packageJson from "#package.json" with { type: "json" };
 import {
+  HOST_STATEMENT,
   queueName,
   REPORTS_PREFIX,
   RESERVED_PREFIX,
@@ -353,6 +354,17 @@ describe("the host policy", () => {
       assert.deepEqual(allowed(action), [queueArn, `\${${deadLetterQueueId}.Arn}`], action);
     }
     assert.deepEqual(allowed("lambda:ListTags"), [`\${${functionId}.Arn}`]);
+  });
+
+  test("allows each action by the statement that an agent names when it is denied", () => {
+    for (const [action, sid] of Object.entries(HOST_STATEMENT)) {
+      const by = host.filter(({ Effect, Action }) => Effect === "Allow" && list(Action).includes(action));
+      assert.deepEqual(
+        by.map(({ Sid }) => Sid),
+        [sid],
+        action,
+      );
+    }
   });
 
   test("names every resource but for the event source mappings, which Lambda cannot narrow down", () => {

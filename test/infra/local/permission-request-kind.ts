@@ -31,7 +31,7 @@ export function clientsWith(settings: PrincipalSettings): Clients {
   const once = { ...settings, maxAttempts: 1 };
   return {
     s3: new S3Client(once),
-    sqs: new SQSClient({ ...once, md5: false }),
+    sqs: new SQSClient(once),
     lambda: new LambdaClient(once),
     iam: new IAMClient(once),
     cloudwatch: new CloudWatchClient(once),
