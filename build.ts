@@ -13,7 +13,7 @@ import { bundleHandlers, REQUIRE_BANNER } from "./bundle-handlers.ts";
 const ROOT = import.meta.dirname;
 const ENTRY = "cback-amazons3-sync.cjs";
 const EXECUTABLE = 0o755;
-const PUBLIC_TYPES = ["backup-validator.d.ts", "hosts.d.ts", "prop-error.d.ts"];
+const PUBLIC_TYPES = ["backup-validator.d.ts", "backup-validator-props.d.ts", "hosts.d.ts", "prop-error.d.ts"];
 
 const SHARED: BuildOptions = {
   absWorkingDir: ROOT,

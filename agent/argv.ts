@@ -6,6 +6,7 @@
  * The result is the same command line in its one canonical spelling, which citty reads without guessing: citty takes
  * unknown switches and a missing value in silence. Knows the table of switches, not their meaning.
  */
+import { nearest } from "#shared/nearest.ts";
 import { COMMAND_NAME, type SwitchName, switchRows } from "./command.ts";
 import { Failure } from "./errors.ts";
 
@@ -129,31 +130,8 @@ function wrongSwitch(subject: string, reason: string, hint: string): Failure {
 }
 
 function nearestName(given: string): SwitchName | undefined {
-  const limit = Math.max(1, Math.floor(given.length / 3));
-  const [nearest] = [...SPELLINGS]
-    .map(([spelling, name]) => ({ name, distance: editDistance(given.toLowerCase(), spelling.toLowerCase()) }))
-    .toSorted((left, right) => left.distance - right.distance);
-  return nearest !== undefined && nearest.distance <= limit ? nearest.name : undefined;
-}
-
-/** Letters to insert, remove, replace or swap with their neighbour to get from one word to the other. */
-function editDistance(from: string, to: string): number {
-  let beforePrevious: number[] = [];
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      const swapped =
-        from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
-          ? (beforePrevious[column - 2] ?? 0) + 1
-          : Number.POSITIVE_INFINITY;
-      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, replaced, swapped));
-    }
-    beforePrevious = previous;
-    previous = current;
-  }
-  return previous[to.length] ?? 0;
+  const spelling = nearest(given, SPELLINGS.keys());
+  return spelling === undefined ? undefined : SPELLINGS.get(spelling);
 }
 
 function camelCase(name: string): string {

@@ -6,11 +6,13 @@ import { ContextError, readContext, type Settings } from "./context.ts";
 import { PropError } from "./prop-error.ts";
 import { SyncStack } from "./stack.ts";
 
-const app = new App();
+// Written only once all of it is known to be right: the CDK would also write, and judge, what was begun.
+const app = new App({ autoSynth: false });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app));
 
 try {
   for (const settings of readContext(app.node.getAllContext())) addStack(settings);
+  app.synth();
 } catch (error) {
   if (!(error instanceof ContextError || error instanceof PropError)) throw error;
   // Thrown, it would drown in a stack trace.

@@ -2,6 +2,8 @@
  * What `cdk deploy -c KEY=VALUE` tells the app, read and checked: the keys stand in one table, an unknown one is
  * refused. It knows nothing of stacks.
  */
+import { nearest } from "#shared/nearest.ts";
+import { servedBucketFault } from "./bucket-name.ts";
 import { CONTEXT_KEYS, type ContextKey } from "./context-keys.ts";
 import type { Host } from "./hosts.ts";
 
@@ -34,8 +36,8 @@ export function readContext(context: Readonly<Record<string, unknown>>): Setting
     const value = context[key];
     if (value === undefined) return undefined;
     const given = String(value).trim();
-    if (given === "" || typeof value === "object")
-      throw new ContextError(`-c ${key}: it has no value, as in ${example(key)}`);
+    if (typeof value === "object") throw new ContextError(`-c ${key}: it is not text, as in ${example(key)}`);
+    if (given === "") throw new ContextError(`-c ${key}: it has no value, as in ${example(key)}`);
     return given;
   };
   const list = (key: ContextKey): string[] => (text(key)?.split(",") ?? []).map((item) => item.trim());
@@ -46,15 +48,17 @@ export function readContext(context: Readonly<Record<string, unknown>>): Setting
     return given === undefined ? undefined : Number(given);
   };
 
-  const buckets = [
-    ...list("bucket").map((bucketName) => ({ bucketName, existing: false })),
-    ...list("existingBucket").map((bucketName) => ({ bucketName, existing: true })),
-  ];
+  const buckets = (["bucket", "existingBucket"] as const).flatMap((key) =>
+    list(key).map((bucketName) => ({ key, bucketName, existing: key === "existingBucket" })),
+  );
   if (buckets.length === 0)
     throw new ContextError("Name the bucket: add -c bucket=NAME, as in npx cdk deploy -c bucket=my-backups");
   const names = buckets.map(({ bucketName }) => bucketName);
-  const twice = names.find((name, position) => names.indexOf(name) < position);
-  if (twice !== undefined) throw new ContextError(`-c bucket: [${twice}] is named twice`);
+  for (const [position, { key, bucketName }] of buckets.entries()) {
+    const fault = servedBucketFault(bucketName);
+    if (fault !== undefined) throw new ContextError(`-c ${key}: ${fault}`);
+    if (names.indexOf(bucketName) < position) throw new ContextError(`-c ${key}: [${bucketName}] is named twice`);
+  }
   const settings = {
     hosts: context.hosts === undefined ? undefined : list("hosts").map(host),
     alarmEmail: email(text("alarmEmail")),
@@ -64,18 +68,21 @@ export function readContext(context: Readonly<Record<string, unknown>>): Setting
     maxSilence: count("maxSilence"),
     unwatched: text("unwatched") === undefined ? undefined : list("unwatched").map(keyPrefix),
   };
-  return buckets.map((bucket) => ({ ...bucket, ...settings }));
+  return buckets.map(({ bucketName, existing }) => ({ bucketName, existing, ...settings }));
 }
 
-/** The CDK's own keys have a colon or an @ in them; those that it reads from files of the user are not ours to judge. */
+/** What the CDK itself keeps in a context; all its other keys have a colon or an @ in them. */
+const CDK_KEYS: readonly string[] = ["acknowledged-issue-numbers", "cdk-migrate", "cli-telemetry", "tree"];
+
 function isKnown(key: string): boolean {
-  return key in CONTEXT_KEYS || /[:@]/.test(key) || key === "cdk-migrate" || key === "tree";
+  return Object.hasOwn(CONTEXT_KEYS, key) || /[:@]/.test(key) || CDK_KEYS.includes(key);
 }
 
 function unknownKey(key: string): string {
   const known = Object.keys(CONTEXT_KEYS);
-  const near = known.find((name) => name.toLowerCase() === key.toLowerCase().replaceAll(/[-_]/g, ""));
-  return `-c ${key}: there is no such key${near === undefined ? "" : `; did you mean ${near}?`} Known are ${known.join(", ")}.`;
+  const near = nearest(key, known);
+  const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
+  return `-c ${key}: there is no such key; ${hint}`;
 }
 
 function example(key: ContextKey): string {

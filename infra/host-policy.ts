@@ -86,7 +86,7 @@ export class HostPolicy extends Construct {
     });
     acknowledgePatterns(
       this.policy,
-      [`${keyPrefix}*`, ...found].map((pattern) => bucket.arnForObjects(pattern)),
+      [`${keyPrefix}*`, ...found].filter((key) => key.includes("*")).map((pattern) => bucket.arnForObjects(pattern)),
       "Objects are named by prefix: which files a host has is not known here.",
     );
     acknowledgePatterns(this.policy, ["*"], "ListEventSourceMappings takes no resource.");

@@ -12,10 +12,9 @@ import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 import packageJson from "#package.json" with { type: "json" };
 import { SILENCE_ENV, STATUS_PREFIX } from "#shared/names.ts";
-import { checkWatch, type Watch, WatchError } from "#shared/watch.ts";
+import type { Watch } from "#shared/watch.ts";
 import { acknowledge, acknowledgePatterns } from "./acknowledge.ts";
 import { handlerCode, SILENCE_HANDLER } from "./bundle.ts";
-import { PropError } from "./prop-error.ts";
 
 /** Ten thousand statuses take well under a minute; S3 may be slow. */
 const TIMEOUT = Duration.minutes(5);
@@ -24,35 +23,17 @@ const MEMORY_MIB = 512;
 export interface SilenceWatchProps {
   readonly bucketName: string;
   readonly bucket: IBucket;
-  /** How long a prefix may have no run. */
-  readonly maxSilence: Duration;
-  /** Key prefixes that must have runs; undefined: each one that ever had a run. */
-  readonly hostPrefixes: readonly string[] | undefined;
-  /** Key prefixes that are not watched any more. */
-  readonly unwatched: readonly string[];
+  readonly watch: Watch;
   readonly logRetention: RetentionDays;
 }
-
-/** The construct's property behind each of the watch's. */
-const PROPERTY: Readonly<Record<keyof Watch, string>> = {
-  prefixes: "hosts",
-  unwatched: "unwatched",
-  maxSilenceHours: "maxSilence",
-};
 
 export class SilenceWatch extends Construct {
   readonly role: Role;
   readonly handler: LambdaFunction;
 
-  /** @throws {PropError} when there is nothing to watch, or more than a rule can hold */
   constructor(scope: Construct, id: string, props: SilenceWatchProps) {
     super(scope, id);
-    const { bucket, bucketName } = props;
-    const watch = checked({
-      prefixes: props.hostPrefixes === undefined ? null : [...props.hostPrefixes],
-      unwatched: [...props.unwatched],
-      maxSilenceHours: props.maxSilence.toHours({ integral: false }),
-    });
+    const { bucket, bucketName, watch } = props;
 
     const logGroup = new LogGroup(this, "Log", {
       retention: props.logRetention,
@@ -114,14 +95,5 @@ export class SilenceWatch extends Construct {
       "Serverless-LambdaTracing":
         "A trace of one function and S3 says less than its log line; tracing takes a permission on all resources.",
     });
-  }
-}
-
-function checked(watch: Watch): Watch {
-  try {
-    return checkWatch(watch);
-  } catch (error) {
-    if (!(error instanceof WatchError)) throw error;
-    throw new PropError(PROPERTY[error.property], error.reason);
   }
 }

@@ -52,18 +52,26 @@ export function keyPrefixFault(keyPrefix: string): string | undefined {
 
 const RUN_ID = new RegExp(RUN_PATTERN);
 
-// Rules: S3 user guide, "General purpose buckets naming rules".
-function bucketNameFault(bucket: string): string | undefined {
+/**
+ * Why a bucket cannot be a target, or undefined. Also asked before anything is deployed for it.
+ * Rules: S3 user guide, "General purpose buckets naming rules".
+ */
+export function bucketNameFault(bucket: string): string | undefined {
   if (bucket === "") return "it names no bucket";
   if (bucket.endsWith("--x-s3"))
     return `bucket [${bucket}] is a directory bucket (S3 Express One Zone), which lists its keys in no order; use a general purpose bucket`;
-  const invalid =
-    !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) ||
-    bucket.includes("..") ||
-    /^\d+\.\d+\.\d+\.\d+$/.test(bucket) ||
-    /^(xn--|sthree-|amzn-s3-demo-)/.test(bucket) ||
-    /(-s3alias|--ol-s3|\.mrap|--table-s3)$/.test(bucket);
-  return invalid
-    ? `[${bucket}] is no bucket name (3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at each end)`
-    : undefined;
+  const fault = BUCKET_NAME_RULES.find(([pattern]) => pattern.test(bucket))?.[1];
+  return fault === undefined ? undefined : `[${bucket}] is no bucket name (${fault})`;
 }
+
+/** What no name may match, and what to say then. */
+const BUCKET_NAME_RULES: readonly [RegExp, string][] = [
+  [
+    /^(?![a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$)/,
+    "3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at each end",
+  ],
+  [/\.\./, "two dots in a row"],
+  [/^\d+\.\d+\.\d+\.\d+$/, "an IP address"],
+  [/^(xn--|sthree-|amzn-s3-demo-)/, "AWS keeps what begins with xn--, sthree- or amzn-s3-demo-"],
+  [/(-s3alias|--ol-s3|\.mrap|--table-s3)$/, "AWS keeps what ends in -s3alias, --ol-s3, .mrap or --table-s3"],
+];

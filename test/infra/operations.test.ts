@@ -1,21 +1,18 @@
 /** What tells a team of trouble, as a template: the silence check and its role, alarms, dashboard and alarm topic. */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { after, describe, test } from "node:test";
-import { App, Duration, Stack } from "aws-cdk-lib";
+import { describe, test } from "node:test";
+import { Duration, Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { BackupValidator, type BackupValidatorProps, PropError } from "#infra/backup-validator.ts";
+import { MAX_HOSTS } from "#infra/hosts.ts";
 import { SyncStack, type SyncStackProps } from "#infra/stack.ts";
 import { METRIC, METRIC_DIMENSION, METRIC_NAMESPACE, SILENCE_ENV, STATUS_PREFIX } from "#shared/names.ts";
 import { MAX_WATCH_BYTES } from "#shared/watch.ts";
-import { temporaryFolder } from "#test/temporary-folder.ts";
+import { BUCKET, newApp } from "./construct.ts";
+import { found, only } from "./template.ts";
 
-const BUCKET = "backup.example.com";
 const RUNBOOK = readFileSync(new URL("../../docs/runbook.md", import.meta.url), "utf8");
-
-interface Resource {
-  readonly Properties: Readonly<Record<string, unknown>>;
-}
 
 interface AlarmProperties {
   readonly AlarmDescription: string;
@@ -33,28 +30,19 @@ interface AlarmProperties {
 }
 
 function synthesize(props: Omit<SyncStackProps, "bucketName"> = {}): Template {
-  const app = new App({ outdir: temporaryFolder({ after }) });
-  return Template.fromStack(new SyncStack(app, "stack", { bucketName: BUCKET, ...props }));
+  return Template.fromStack(new SyncStack(newApp(), "stack", { bucketName: BUCKET, ...props }));
 }
 
 /** The construct alone, for what `cdk deploy` has no key for. */
 function construct(props: BackupValidatorProps): Template {
-  const stack = new Stack(new App({ outdir: temporaryFolder({ after }) }), "stack");
+  const stack = new Stack(newApp(), "stack");
   new BackupValidator(stack, "Backup", { bucketName: BUCKET, ...props });
   return Template.fromStack(stack);
 }
 
-function found(template: Template, type: string, idPart: string): [string, Resource] {
-  const all = Object.entries(template.findResources(type)) as [string, Resource][];
-  const named = all.filter(([id]) => id.includes(idPart));
-  assert.equal(named.length, 1, `one ${type} ${idPart}`);
-  return named[0] as [string, Resource];
-}
-
 function alarms(template: Template): Map<string, AlarmProperties> {
-  const all = Object.entries(template.findResources("AWS::CloudWatch::Alarm")) as [string, Resource][];
   return new Map(
-    all.map(([id, { Properties }]) => [
+    found(template, "AWS::CloudWatch::Alarm").map(([id, { Properties }]) => [
       id.replace(/^BackupAlarms/, "").replace(/[0-9A-F]{8}$/, ""),
       Properties as unknown as AlarmProperties,
     ]),
@@ -62,11 +50,11 @@ function alarms(template: Template): Map<string, AlarmProperties> {
 }
 
 const template = synthesize();
-const [bucketId] = found(template, "AWS::S3::Bucket", "");
-const [deadLetterQueueId] = found(template, "AWS::SQS::Queue", "DeadLetters");
+const [bucketId] = only(template, "AWS::S3::Bucket", "");
+const [deadLetterQueueId] = only(template, "AWS::SQS::Queue", "DeadLetters");
 const queueId = Object.keys(template.findResources("AWS::SQS::Queue")).find((id) => id !== deadLetterQueueId) ?? "";
-const [validatorId] = found(template, "AWS::Lambda::Function", "Validator");
-const [silenceId, silenceFunction] = found(template, "AWS::Lambda::Function", "SilenceWatch");
+const [validatorId] = only(template, "AWS::Lambda::Function", "Validator");
+const [silenceId, silenceFunction] = only(template, "AWS::Lambda::Function", "SilenceWatch");
 
 describe("an alarm", () => {
   const queueMetric = (name: string, id: string) => ({
@@ -163,7 +151,7 @@ describe("an alarm", () => {
     for (const { AlarmActions, OKActions } of alarms(template).values())
       assert.deepEqual([AlarmActions, OKActions], [undefined, undefined]);
     const told = synthesize({ alarmEmail: "ops@example.com" });
-    const [topicId] = found(told, "AWS::SNS::Topic", "");
+    const [topicId] = only(told, "AWS::SNS::Topic", "");
     assert.equal(alarms(told).size, alarms(template).size);
     for (const { AlarmActions, OKActions } of alarms(told).values())
       assert.deepEqual([AlarmActions, OKActions], [[{ Ref: topicId }], [{ Ref: topicId }]]);
@@ -197,7 +185,7 @@ describe("the alarm topic", () => {
   });
 
   test("takes messages from this account's CloudWatch, which its policy would otherwise shut out, and over TLS only", () => {
-    const [topicId] = found(told, "AWS::SNS::Topic", "");
+    const [topicId] = only(told, "AWS::SNS::Topic", "");
     told.hasResourceProperties("AWS::SNS::TopicPolicy", {
       PolicyDocument: {
         Statement: Match.arrayWith([
@@ -236,14 +224,14 @@ describe("the silence check", () => {
       Architectures: ["arm64"],
       LoggingConfig: {
         LogFormat: "JSON",
-        LogGroup: { Ref: found(template, "AWS::Logs::LogGroup", "SilenceWatch")[0] },
+        LogGroup: { Ref: only(template, "AWS::Logs::LogGroup", "SilenceWatch")[0] },
       },
     });
   });
 
   test("may be called by its rule alone", () => {
-    const [ruleId] = found(template, "AWS::Events::Rule", "");
-    const [, { Properties }] = found(template, "AWS::Lambda::Permission", "");
+    const [ruleId] = only(template, "AWS::Events::Rule", "");
+    const [, { Properties }] = only(template, "AWS::Lambda::Permission", "");
     assert.deepEqual(Properties, {
       Action: "lambda:InvokeFunction",
       FunctionName: { "Fn::GetAtt": [silenceId, "Arn"] },
@@ -253,24 +241,24 @@ describe("the silence check", () => {
   });
 
   test("is deployed from the same code as the validator", () => {
-    const [, validator] = found(template, "AWS::Lambda::Function", "Validator");
+    const [, validator] = only(template, "AWS::Lambda::Function", "Validator");
     assert.deepEqual(silenceFunction.Properties.Code, validator.Properties.Code);
   });
 
   test("keeps its log for a year, or as long as is asked for", () => {
-    const [, log] = found(template, "AWS::Logs::LogGroup", "SilenceWatch");
+    const [, log] = only(template, "AWS::Logs::LogGroup", "SilenceWatch");
     assert.equal(log.Properties.RetentionInDays, 365);
-    const [, other] = found(construct({ logRetention: 30 }), "AWS::Logs::LogGroup", "SilenceWatch");
+    const [, other] = only(construct({ logRetention: 30 }), "AWS::Logs::LogGroup", "SilenceWatch");
     assert.equal(other.Properties.RetentionInDays, 30);
   });
 
   test("has a role of its own that sees the statuses and nothing else", () => {
-    const [roleId, role] = found(template, "AWS::IAM::Role", "SilenceWatch");
+    const [roleId, role] = only(template, "AWS::IAM::Role", "SilenceWatch");
     assert.deepEqual(silenceFunction.Properties.Role, { "Fn::GetAtt": [roleId, "Arn"] });
     assert.equal(role.Properties.ManagedPolicyArns, undefined);
     const bucketArn = { "Fn::GetAtt": [bucketId, "Arn"] };
-    const [logId] = found(template, "AWS::Logs::LogGroup", "SilenceWatch");
-    const [, policy] = found(template, "AWS::IAM::Policy", "SilenceWatch");
+    const [logId] = only(template, "AWS::Logs::LogGroup", "SilenceWatch");
+    const [, policy] = only(template, "AWS::IAM::Policy", "SilenceWatch");
     assert.deepEqual(policy.Properties.PolicyDocument, {
       Version: "2012-10-17",
       Statement: [
@@ -299,7 +287,7 @@ describe("the silence check", () => {
 
 describe("what the silence check watches", () => {
   function input(of: Template): unknown {
-    const [, rule] = found(of, "AWS::Events::Rule", "");
+    const [, rule] = only(of, "AWS::Events::Rule", "");
     const [target] = rule.Properties.Targets as { Input: string }[];
     return JSON.parse(target?.Input ?? "");
   }
@@ -325,7 +313,11 @@ describe("what the silence check watches", () => {
     ["more retired prefixes than a rule holds", { unwatched: many }, "unwatched", new RegExp(String(MAX_WATCH_BYTES))],
     [
       "more hosts than a rule holds",
-      { hosts: many.map((prefix, number) => ({ name: `host${number}`, prefix })) },
+      {
+        hosts: many
+          .slice(0, MAX_HOSTS)
+          .map((prefix, number) => ({ name: `host${number}`, prefix: `retired/for/years/${prefix}` })),
+      },
       "hosts",
       new RegExp(String(MAX_WATCH_BYTES)),
     ],
@@ -340,7 +332,7 @@ describe("what the silence check watches", () => {
 });
 
 describe("the dashboard", () => {
-  const [, { Properties }] = found(template, "AWS::CloudWatch::Dashboard", "");
+  const [, { Properties }] = only(template, "AWS::CloudWatch::Dashboard", "");
   const text = JSON.stringify(Properties.DashboardBody);
 
   test("shows every metric that the functions send", () => {
@@ -362,7 +354,7 @@ describe("the dashboard", () => {
   });
 
   test("is one for each bucket", () => {
-    const stack = new Stack(new App({ outdir: temporaryFolder({ after }) }), "stack");
+    const stack = new Stack(newApp(), "stack");
     for (const name of ["one", "two"]) new BackupValidator(stack, name, { bucketName: `${name}-bucket` });
     const both = Template.fromStack(stack);
     both.resourceCountIs("AWS::CloudWatch::Dashboard", 2);

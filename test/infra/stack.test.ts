@@ -1,6 +1,8 @@
-/** The stack as a template: what a deployment would make, including what no local engine enforces. */
+/**
+ * The stack as a template: what a deployment would make, including what no local engine enforces. What holds in each
+ * way to ask for it is in security.test.ts.
+ */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -22,68 +24,28 @@ import {
 } from "#shared/names.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-
-const BUCKET = "backup.example.com";
-
-interface Statement {
-  readonly Sid?: string;
-  readonly Effect: "Allow" | "Deny";
-  readonly Action: string | string[];
-  readonly Resource?: unknown;
-  readonly Principal?: unknown;
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-}
-
-interface Resource {
-  readonly Type: string;
-  readonly DeletionPolicy?: string;
-  readonly UpdateReplacePolicy?: string;
-  readonly Properties: Readonly<Record<string, unknown>>;
-}
+import { BUCKET, newApp } from "./construct.ts";
+import { found, list, type Resource, rendered, renderedResources, type Statement, statementsOf } from "./template.ts";
 
 const template = synthesize(BUCKET);
 
 function synthesize(bucketName: string): Template {
-  return Template.fromStack(
-    new SyncStack(new App({ outdir: temporaryFolder({ after }) }), stackName(bucketName), { bucketName }),
-  );
-}
-
-function list<Item>(value: Item | Item[] | undefined): Item[] {
-  return value === undefined ? [] : Array.isArray(value) ? value : [value];
+  return Template.fromStack(new SyncStack(newApp(), stackName(bucketName), { bucketName }));
 }
 
 /** The silence check has tests of its own: operations.test.ts. */
 function resources(type: string): [string, Resource][] {
-  const all = Object.entries(template.findResources(type)) as [string, Resource][];
-  return all.filter(([id]) => !id.startsWith("BackupSilenceWatch"));
+  return found(template, type).filter(([id]) => !id.startsWith("BackupSilenceWatch"));
 }
 
 function only(type: string): [string, Resource] {
-  const found = resources(type);
-  assert.equal(found.length, 1, `one ${type}`);
-  return found[0] as [string, Resource];
+  const all = resources(type);
+  assert.equal(all.length, 1, `one ${type}`);
+  return all[0] as [string, Resource];
 }
 
 function statements(type: string): Statement[] {
-  return resources(type).flatMap(([, { Properties }]) => {
-    const document = Properties.PolicyDocument as { Statement: Statement[] };
-    return document.Statement;
-  });
-}
-
-/** A resource in a policy, with what CloudFormation fills in shown as `${Name}`. */
-function rendered(value: unknown): string {
-  if (typeof value === "string") return value;
-  const { Ref, "Fn::GetAtt": attribute, "Fn::Join": join } = value as Record<string, unknown>;
-  if (typeof Ref === "string") return `\${${Ref}}`;
-  if (Array.isArray(attribute)) return `\${${attribute.join(".")}}`;
-  if (Array.isArray(join)) return (join[1] as unknown[]).map(rendered).join(String(join[0]));
-  throw new Error(`not a known form: ${JSON.stringify(value)}`);
-}
-
-function renderedResources(statement: Statement): string[] {
-  return list(statement.Resource).map(rendered);
+  return statementsOf(resources(type));
 }
 
 const [bucketId, bucket] = only("AWS::S3::Bucket");
@@ -96,28 +58,6 @@ const queueId = resources("AWS::SQS::Queue").find(([, { Properties }]) => "Queue
 const deadLetterQueueId = queueIds.find((id) => id !== queueId) ?? "";
 
 describe("the bucket", () => {
-  test("is versioned, encrypted, private and owned by its owner", () => {
-    template.hasResourceProperties("AWS::S3::Bucket", {
-      BucketName: BUCKET,
-      VersioningConfiguration: { Status: "Enabled" },
-      BucketEncryption: {
-        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
-      },
-      PublicAccessBlockConfiguration: {
-        BlockPublicAcls: true,
-        BlockPublicPolicy: true,
-        IgnorePublicAcls: true,
-        RestrictPublicBuckets: true,
-      },
-      OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
-    });
-  });
-
-  test("stays when the stack goes", () => {
-    assert.equal(bucket.DeletionPolicy, "RetainExceptOnCreate");
-    assert.equal(bucket.UpdateReplacePolicy, "Retain");
-  });
-
   test("gives up stale uploads, old reports and what is replaced of statuses, and never a file", () => {
     const { Rules } = bucket.Properties.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
     const days = { NoncurrentDays: 400 };
@@ -136,16 +76,6 @@ describe("the bucket", () => {
     );
   });
 
-  test("refuses plain HTTP", () => {
-    const [statement] = statements("AWS::S3::BucketPolicy").filter(({ Condition }) => Condition?.Bool);
-    assert.ok(statement);
-    assert.equal(statement.Effect, "Deny");
-    assert.deepEqual(statement.Action, "s3:*");
-    assert.deepEqual(statement.Principal, { AWS: "*" });
-    assert.deepEqual(statement.Condition, { Bool: { "aws:SecureTransport": "false" } });
-    assert.deepEqual(renderedResources(statement), [bucketArn, `${bucketArn}/*`]);
-  });
-
   test("denies everyone but the validator's role to write or delete below the reserved prefix", () => {
     const [guard] = statements("AWS::S3::BucketPolicy").filter(({ Sid }) => Sid === "OnlyTheValidatorWritesReports");
     assert.ok(guard);
@@ -159,10 +89,6 @@ describe("the bucket", () => {
     const exempt = guard.Condition?.ArnNotLike?.["aws:PrincipalArn"] as unknown[];
     const sessions = `arn:\${AWS::Partition}:sts::\${AWS::AccountId}:assumed-role/\${${roleId}}/*`;
     assert.deepEqual(exempt.map(rendered), [roleArn, sessions]);
-  });
-
-  test("has a policy that allows nobody anything", () => {
-    assert.ok(statements("AWS::S3::BucketPolicy").every(({ Effect }) => Effect === "Deny"));
   });
 });
 
@@ -184,22 +110,6 @@ describe("the queues", () => {
       MessageRetentionPeriod: 14 * 24 * 60 * 60,
       SqsManagedSseEnabled: true,
     });
-  });
-
-  test("both refuse plain HTTP and allow nobody from outside the account", () => {
-    const policies = statements("AWS::SQS::QueuePolicy");
-    assert.deepEqual(policies.flatMap(renderedResources).sort(), queueIds.map((id) => `\${${id}.Arn}`).sort());
-    for (const { Effect, Action, Principal, Condition } of policies) {
-      assert.deepEqual(
-        { Effect, Action, Principal, Condition },
-        {
-          Effect: "Deny",
-          Action: "sqs:*",
-          Principal: { AWS: "*" },
-          Condition: { Bool: { "aws:SecureTransport": "false" } },
-        },
-      );
-    }
   });
 
   test("the longest bucket name still makes a queue name that SQS takes", () => {
@@ -366,23 +276,6 @@ describe("the host policy", () => {
       );
     }
   });
-
-  test("names every resource but for the event source mappings, which Lambda cannot narrow down", () => {
-    const wide = host.filter((statement) => renderedResources(statement).includes("*"));
-    assert.deepEqual(
-      wide.flatMap(({ Action }) => list(Action)),
-      ["lambda:ListEventSourceMappings"],
-    );
-  });
-});
-
-test("nothing is allowed by a wildcard", () => {
-  const all = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"];
-  const granted = all.flatMap(statements).filter(({ Effect }) => Effect === "Allow");
-  assert.deepEqual(
-    granted.flatMap(({ Action }) => list(Action)).filter((action) => action.includes("*")),
-    [],
-  );
 });
 
 test("deploying runs no function but the validator", () => {
@@ -402,18 +295,6 @@ test("the outputs are named as the contract says", () => {
 test("two buckets whose names differ by a dot have stacks and queues of their own", () => {
   assert.notEqual(stackName("a.b"), stackName("a-b"));
   assert.notEqual(queueName("a.b"), queueName("a-b"));
-});
-
-test("the app says in one line how to name the bucket", () => {
-  const environment = { ...process.env, CDK_OUTDIR: temporaryFolder({ after }) };
-  assert.throws(
-    () => execFileSync(process.execPath, ["infra/app.ts"], { env: environment, stdio: "pipe", encoding: "utf8" }),
-    ({ status, stderr }: { status: number; stderr: string }) => {
-      assert.equal(status, 1);
-      assert.equal(stderr, "Name the bucket: add -c bucket=NAME, as in npx cdk deploy -c bucket=my-backups\n");
-      return true;
-    },
-  );
 });
 
 /** Every action by which an object comes to be, changes or goes; the actions may have wildcards. */
