@@ -5,6 +5,7 @@
  * Knows nothing of what the switches do.
  */
 import type { ArgDef } from "citty";
+import { AGENT_ENV } from "#shared/names.ts";
 
 export const COMMAND_NAME = "cback-amazons3-sync";
 export const COMMAND_DESCRIPTION =
@@ -69,7 +70,7 @@ export const SWITCHES = {
     type: "string",
     valueHint: "URL",
     group: "run",
-    description: "The validator's SQS queue, where it is not the one named after the bucket. Also: CBACK_QUEUE_URL.",
+    description: `The validator's SQS queue, where it is not the one named after the bucket. Also: ${AGENT_ENV.queueUrl}.`,
   },
   timeout: {
     type: "string",

@@ -3,7 +3,7 @@
  * here, before anything is opened or sent. Knows no files and no AWS.
  */
 import { parseArgs } from "citty";
-import { AGENT_ENV } from "#shared/names.ts";
+import { AGENT_ENV, queueName } from "#shared/names.ts";
 import { MAX_SHARD_ENTRIES } from "#shared/shard.ts";
 import { parseTarget, type Target, TargetError } from "#shared/target.ts";
 import { canonicalArguments } from "./argv.ts";
@@ -177,7 +177,7 @@ function readQueueUrl(given: string | undefined, environment: Environment): stri
     given === undefined ? `use the environment variable ${AGENT_ENV.queueUrl}` : "use the switch --queue with",
     isSecret ? text.replace(/\/\/[^@]*@/, "//***@") : text,
     isSecret ? "a URL of a queue holds no user and no password" : "it is not the URL of a queue",
-    "It looks like https://sqs.eu-central-1.amazonaws.com/123456789012/cback-validator-my-bucket.",
+    `It looks like https://sqs.eu-central-1.amazonaws.com/123456789012/${queueName("my-bucket")}.`,
   );
 }
 

@@ -15,7 +15,7 @@ export interface BackupValidatorProps {
   readonly bucketName?: string;
 
   /**
-   * A bucket that is there already, or that the app makes itself. Versioning, encryption, TLS and lifecycle are its
+   * A bucket that is there already, in the same account and region, or that the same stack makes. Versioning, encryption, TLS and lifecycle are its
    * owner's; docs/deploy.md says what to set. Where its policy cannot be changed from here (`Bucket.fromBucketName`),
    * the statement that keeps the reports safe is in the construct's `bucketPolicyStatements`, to be added by hand.
    *
@@ -31,7 +31,7 @@ export interface BackupValidatorProps {
   readonly encryptionKey?: IKey;
 
   /**
-   * Hosts, each with a prefix and a policy of its own: a host can reach nothing of another one.
+   * Hosts, at most 190, each with a prefix and a policy of its own: a host can reach nothing of another one.
    *
    * @default one policy for the whole bucket
    */
@@ -73,7 +73,7 @@ export interface BackupValidatorProps {
   readonly timeout?: Duration;
 
   /**
-   * How long the logs are kept.
+   * How long the logs of both functions are kept.
    *
    * @default one year
    */
@@ -95,14 +95,15 @@ export interface BackupValidatorProps {
   readonly unwatched?: readonly string[];
 
   /**
-   * Where alarms go when they go off and when they are over. The topic must let `cloudwatch.amazonaws.com` publish.
+   * Where alarms go when they go off and when they are over, in the same region. The topic must let
+   * `cloudwatch.amazonaws.com` publish.
    *
    * @default nowhere: they only show in CloudWatch
    */
   readonly alarmTopic?: ITopic;
 
   /**
-   * Tags for everything that is made here.
+   * Tags for everything that is made here; names of 1 to 128 characters, values of up to 256.
    *
    * @default none
    */

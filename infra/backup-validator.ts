@@ -11,7 +11,7 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { Alarms } from "./alarms.ts";
 import type { BackupValidatorProps } from "./backup-validator-props.ts";
-import { useKeyStatement } from "./bucket-key.ts";
+import { readWithKeyStatement } from "./bucket-key.ts";
 import { checkProps } from "./check-props.ts";
 import { Dashboard } from "./dashboard.ts";
 import { HostPolicy } from "./host-policy.ts";
@@ -65,24 +65,17 @@ export class BackupValidator extends Construct {
     const unattached = guardReservedPrefix({ bucket: this.bucket, writer: validator.role });
     this.bucketPolicyStatements = unattached === undefined ? [] : [unattached];
 
-    const policyFor = (policyId: string, keyPrefix: string, description: string) =>
-      new HostPolicy(this, policyId, { bucket: this.bucket, bucketKey, validator, keyPrefix, description }).policy;
+    const policyFor = (policyId: string, who: string, keyPrefix: string) =>
+      new HostPolicy(this, policyId, { bucket: this.bucket, bucketName, bucketKey, validator, who, keyPrefix }).policy;
     this.hostPolicies =
       hosts === undefined
-        ? { "": policyFor("HostPolicy", "", `Sync a host to ${bucketName} and read what the validator found`) }
+        ? { "": policyFor("HostPolicy", "a host", "") }
         : Object.fromEntries(
-            hosts.map(({ name, id: hostId, keyPrefix }) => [
-              name,
-              policyFor(
-                `HostPolicy${hostId}`,
-                keyPrefix,
-                `Sync ${name} to ${bucketName}/${keyPrefix} and read what the validator found`,
-              ),
-            ]),
+            hosts.map(({ name, id: hostId, keyPrefix }) => [name, policyFor(`HostPolicy${hostId}`, name, keyPrefix)]),
           );
 
     const silenceWatch = new SilenceWatch(this, "SilenceWatch", { ...checked, bucket: this.bucket });
-    if (bucketKey !== undefined) silenceWatch.role.addToPolicy(useKeyStatement(bucketKey));
+    if (bucketKey !== undefined) silenceWatch.role.addToPolicy(readWithKeyStatement(bucketKey));
     this.silenceHandler = silenceWatch.handler;
     const { queue, deadLetterQueue, handler, silenceHandler } = this;
     const parts = { bucketName, queue, deadLetterQueue, handler };

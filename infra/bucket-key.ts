@@ -27,11 +27,16 @@ export function bucketKeyOf(scope: Construct, key: IKey): BucketKey {
 }
 
 /** To write an object, and to read one or complete it from parts. */
-export function useKeyStatement({ keyArn, viaService }: BucketKey): PolicyStatement {
-  return new PolicyStatement({
-    sid: "UseTheKeyThroughS3",
-    actions: ["kms:GenerateDataKey", "kms:Decrypt"],
-    resources: [keyArn],
-    conditions: { StringEquals: { "kms:ViaService": viaService } },
-  });
+export function useKeyStatement(key: BucketKey): PolicyStatement {
+  return statement("UseTheKeyThroughS3", ["kms:GenerateDataKey", "kms:Decrypt"], key);
+}
+
+/** To read objects alone. */
+export function readWithKeyStatement(key: BucketKey): PolicyStatement {
+  return statement("ReadWithTheKeyThroughS3", ["kms:Decrypt"], key);
+}
+
+function statement(sid: string, actions: string[], { keyArn, viaService }: BucketKey): PolicyStatement {
+  const conditions = { StringEquals: { "kms:ViaService": viaService } };
+  return new PolicyStatement({ sid, actions, resources: [keyArn], conditions });
 }

@@ -17,11 +17,13 @@ import type { Validator } from "./validator.ts";
 
 export interface HostPolicyProps {
   readonly bucket: IBucket;
+  readonly bucketName: string;
   readonly bucketKey: BucketKey | undefined;
   readonly validator: Validator;
   /** "" for the whole bucket, otherwise it ends in "/". */
   readonly keyPrefix: string;
-  readonly description: string;
+  /** Whose policy it is, for people. */
+  readonly who: string;
 }
 
 export class HostPolicy extends Construct {
@@ -29,12 +31,14 @@ export class HostPolicy extends Construct {
 
   constructor(scope: Construct, id: string, props: HostPolicyProps) {
     super(scope, id);
-    const { bucket, bucketKey, keyPrefix, description } = props;
+    const { bucket, bucketName, bucketKey, keyPrefix, who } = props;
     const { queue, deadLetterQueue, handler } = props.validator;
     const found = whatIsFound(keyPrefix);
 
     this.policy = new ManagedPolicy(this, "Policy", {
-      description,
+      // IAM cannot change it: with another text a new policy would take the place of the one that hosts have. So it says
+      // nothing that may change, such as the prefix.
+      description: `Sync ${who} to ${bucketName} and read what the validator found`,
       statements: [
         new PolicyStatement({
           sid: HOST_STATEMENT["s3:ListBucket"],

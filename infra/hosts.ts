@@ -33,6 +33,8 @@ export const MAX_HOSTS = 190;
 
 /** @throws {PropError} that names the host, when a name or prefix cannot be one, or when two reach into each other */
 export function checkHosts(hosts: readonly Host[]): CheckedHost[] {
+  if (hosts.length === 0)
+    throw new PropError("hosts", "[] names nobody; leave it out for one policy for the whole bucket");
   if (hosts.length > MAX_HOSTS)
     throw new PropError("hosts", `${hosts.length} hosts are more than the ${MAX_HOSTS} that fit into a stack`);
   const checked = hosts.map(checkHost);

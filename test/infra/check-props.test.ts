@@ -101,7 +101,7 @@ describe("what cannot be is refused by property, value and reason, before anythi
       "alarmTopic",
       /us-east-1.*eu-central-1/,
     ],
-    ["no host", named({ hosts: [] }), "hosts", /empty list/],
+    ["no host", named({ hosts: [] }), "hosts", /^\[\] names nobody/],
     ["a host name with a space", named({ hosts: [{ name: "web 1" }] }), "hosts", /\[web 1\] is no host name/],
     ["a host name with a dash first", named({ hosts: [{ name: "-web" }] }), "hosts", /\[-web\] is no host name/],
     ["a host without a name", named({ hosts: [{ name: "" }] }), "hosts", /\[\] is no host name/],

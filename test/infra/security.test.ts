@@ -184,6 +184,16 @@ describe("the policy of a host", () => {
     );
   });
 
+  test("stays the policy that hosts have when the prefix changes", () => {
+    const policyWith = (prefix: string) =>
+      only(synthesize({ bucketName: BUCKET, hosts: [{ name: "db1", prefix }] }), "AWS::IAM::ManagedPolicy");
+    const [[id, before], [idAfter, afterwards]] = [policyWith("db1"), policyWith("databases/db1")];
+    assert.equal(idAfter, id);
+    // The rest of a policy is changed in its place (CloudFormation user guide, "AWS::IAM::ManagedPolicy").
+    assert.equal(afterwards.Properties.Description, before.Properties.Description);
+    assert.notDeepEqual(afterwards.Properties.PolicyDocument, before.Properties.PolicyDocument);
+  });
+
   test("fits into what IAM takes, with the longest prefix and the longest names", () => {
     const bucketName = "b".repeat(63);
     const template = synthesize((stack) => ({
