@@ -26,6 +26,8 @@ export interface AgentSettings {
   readonly withoutRights?: boolean;
   /** The agent's entry, where it is not the one of these sources. */
   readonly entry?: string;
+  /** Another build of the command, started by its own first line as a shell does it. */
+  readonly command?: string;
 }
 
 export interface Ended {
@@ -49,7 +51,7 @@ export interface RunningAgent {
 export function startAgent(
   folder: string,
   argv: readonly string[],
-  { environment = {}, withoutRights = false, entry = ENTRY }: AgentSettings = {},
+  { environment = {}, withoutRights = false, entry = ENTRY, command }: AgentSettings = {},
 ): RunningAgent {
   const engine = liveEngine().environment;
   const own = mkdtempSync(join(folder, "agent-"));
@@ -64,7 +66,8 @@ export function startAgent(
   chmodSync(authority, 0o644);
   const logFile = join(own, "agent.log");
   const { AWS_CA_BUNDLE: _, LOCAL_ADMIN_ACCESS_KEY_ID: __, LOCAL_ADMIN_SECRET_ACCESS_KEY: ___, ...settings } = engine;
-  const child = spawn(process.execPath, [...preload, entry, "--logfile", logFile, ...argv], {
+  const [program, before] = command === undefined ? [process.execPath, [...preload, entry]] : [command, []];
+  const child = spawn(program, [...before, "--logfile", logFile, ...argv], {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_LIMIT_MS,
     killSignal: "SIGKILL",
