@@ -101,24 +101,30 @@ export function monthTable(standing: Standing): string {
   );
 }
 
+/** What the validator asks of S3 for a run without findings: at most as many lists, and just as many of the others. */
+export function validatorRequests(shards: number, shardEntries: number, pageObjects: number) {
+  // A range seldom ends where a page does.
+  const pages = Math.ceil(shardEntries / pageObjects) + 1;
+  return { pages, list: shards * (pages + 1), put: shards + 2, get: 2 * shards + 2 };
+}
+
 function run(files: number): Item[] {
   const shards = Math.ceil(files / MAX_SHARD_ENTRIES);
-  // A range seldom ends where a page does.
-  const pages = MAX_SHARD_ENTRIES / PAGE_OBJECTS + 1;
+  const { pages, list, put, get } = validatorRequests(shards, MAX_SHARD_ENTRIES, PAGE_OBJECTS);
   const chunks = Math.ceil(ASSUMED.messageBytes / SQS_CHUNK_BYTES);
   const { polls, shardSeconds, logBytesOfInvocation } = ASSUMED;
   return [
     {
       what: "listing the bucket, and which parts are there",
       how: `${shards} shards × (${pages} pages + 1)`,
-      count: shards * (pages + 1),
+      count: list,
       price: "s3Write",
     },
-    { what: "writing parts, report, status", how: `${shards} + 2`, count: shards + 2, price: "s3Write" },
+    { what: "writing parts, report, status", how: `${shards} + 2`, count: put, price: "s3Write" },
     {
       what: "looking for each part, reading it; report, status",
       how: `2 × ${shards} + 2`,
-      count: 2 * shards + 2,
+      count: get,
       price: "s3Read",
     },
     { what: "asking for the report, by the host", how: `${polls}`, count: polls, price: "s3Read" },

@@ -7,9 +7,12 @@ import { App } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { CONTEXT_KEYS } from "#infra/context-keys.ts";
 import { SyncStack } from "#infra/stack.ts";
+import type { KnownEntry } from "#shared/entry.ts";
+import { encodeManifest } from "#shared/manifest.ts";
 import { METRIC, STACK_OUTPUT } from "#shared/names.ts";
+import { deliverBody, messageBody, newRun, startValidator } from "#test/lambda/delivering.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { monthTable, priceTable, runTable } from "./deploy-costs.ts";
+import { monthTable, priceTable, runTable, validatorRequests } from "./deploy-costs.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const page = readFileSync(join(ROOT, "docs/deploy.md"), "utf8");
@@ -70,4 +73,32 @@ test("the costs are those of the formulas", () => {
     metrics: Object.keys(METRIC).length,
   };
   for (const table of [priceTable(), runTable(), monthTable(standing)]) assertHolds(`${table}\n`);
+});
+
+test("the validator asks of S3 what the formula says", async (t) => {
+  // One page holds all parts, as it does of a run over millions of files.
+  const [shards, shardEntries, pageObjects] = [4, 15, 5];
+  const validator = await startValidator(t);
+  const { store } = validator;
+  store.pageSize = pageObjects;
+  const entries = Array.from({ length: shards * shardEntries }, (_, index): KnownEntry => {
+    const path = String(index).padStart(3, "0");
+    return { path, sizeBytes: path.length, etag: store.put(`me/${path}`, path).etag };
+  });
+  const run = newRun();
+  for (let index = 0; index < shards; index++) {
+    const own = entries.slice(index * shardEntries, (index + 1) * shardEntries);
+    const last = index === shards - 1;
+    const after = entries[index * shardEntries - 1]?.path ?? null;
+    const shard = { index, after, through: last ? null : (own.at(-1)?.path ?? null), last };
+    await deliverBody(validator, messageBody([], { run, prefix: "me/", shard, manifest: encodeManifest(own) }));
+  }
+
+  const count = (action: string) => store.asked.filter((asked) => asked.action === action).length;
+  const { list, put, get } = validatorRequests(shards, shardEntries, pageObjects);
+  assert.deepEqual({ put: count("put"), get: count("get") }, { put, get });
+  assert.ok(
+    count("list") <= list && count("list") > shards * (shardEntries / pageObjects),
+    `${count("list")} of ${list} lists`,
+  );
 });
