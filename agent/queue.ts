@@ -1,6 +1,6 @@
 /** The queue, through the SDK: finds it by the bucket's name and sends messages to it. */
 import { GetQueueUrlCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
-import { queueName } from "#shared/names.ts";
+import { AGENT_ENV, queueName } from "#shared/names.ts";
 import { explain, nameOf } from "./aws-errors.ts";
 import { Failure } from "./errors.ts";
 import type { Queue } from "./ports.ts";
@@ -39,7 +39,7 @@ export async function findQueue(client: SQSClient, bucket: string, signal: Abort
 
 /** @param bucket whose validator reads the queue */
 export function openQueue(client: SQSClient, queueUrl: string, bucket: string, signal: AbortSignal): Queue {
-  const check = `Check --queue and CBACK_QUEUE_URL, where one is given; ${deployment(bucket)} makes the queue.`;
+  const check = `Check --queue and ${AGENT_ENV.queueUrl}, where one is given; ${deployment(bucket)} makes the queue.`;
   return {
     async send(body) {
       try {

@@ -49,7 +49,7 @@ test("no command asks the stack for an output that it does not have", () => {
 });
 
 test("every property of the construct is in the table, with its default", () => {
-  const source = readFileSync(join(ROOT, "infra/backup-validator.ts"), "utf8");
+  const source = readFileSync(join(ROOT, "infra/backup-validator-props.ts"), "utf8");
   const [, declared = ""] = /interface BackupValidatorProps \{(.*?)\n\}/s.exec(source) ?? [];
   const properties = [...declared.matchAll(/\/\*\*(.*?)\*\/\s+readonly (\w+)/gs)].map(([, comment = "", name = ""]) => {
     const [, standard = ""] = /@default (.*)/s.exec(comment.replaceAll(/\s*\n\s*\*?\s*/g, " ")) ?? [];
