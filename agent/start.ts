@@ -1,4 +1,4 @@
-/** Starts a run on the real ports, once its source is seen to be there, and closes them after it. */
+/** Starts a run on the real ports, once its source is seen to be there and no other run is, and closes them after it. */
 import { realpath } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Target } from "#shared/target.ts";
@@ -15,6 +15,7 @@ import { PACKAGE_VERSION } from "./package-version.ts";
 import type { Phase } from "./phase.ts";
 import { run } from "./run.ts";
 import { findHomeDirectory, stateDirectory } from "./state-directory.ts";
+import { lockTarget } from "./target-lock.ts";
 
 export async function start(
   options: Options,
@@ -26,6 +27,12 @@ export async function start(
   // The run looks again, but by then the queue has been asked for.
   await checkSource(options, disk);
   const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
+  const directory = await realpath(options.sourceDir);
+  const holder = { processId: process.pid, started: new Date().toISOString(), directory };
+  // A check may run at any time: it neither sends nor deletes, and must not keep a backup from its work.
+  using _lock = options.verifyOnly
+    ? undefined
+    : lockTarget({ target: options.target, stateDirectory: state, holder }, log);
   const connections = connect(log);
   try {
     const ports = await openPorts({
@@ -38,7 +45,7 @@ export async function start(
     return await run(options, ports, log, {
       endpoint: await findEndpoint(options.target),
       host: hostname(),
-      directory: await realpath(options.sourceDir),
+      directory,
       agentVersion: PACKAGE_VERSION,
       check: () => throwIfInterrupted(signal),
       enter,

@@ -195,7 +195,8 @@ describe("a run that cannot begin", { concurrency: 4 }, () => {
       const argv = ["-O", directory, url];
       const [plain, inDetail] = await Promise.all([
         runAgent(folder, argv, chosen),
-        runAgent(folder, ["--detailed-exit-codes", ...argv], chosen),
+        // A home of its own, for the two would lock each other out.
+        runAgent(temporaryFolder(t), ["--detailed-exit-codes", ...argv], chosen),
       ]);
       assertRefused(plain, 6, what);
       assertRefused(inDetail, detailed, what);
