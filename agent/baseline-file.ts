@@ -36,6 +36,7 @@ const HeaderSchema = Type.Object({
   prefix: Type.String(),
   directory: Type.String(),
   run: Type.String(),
+  mountPoint: Type.Optional(Type.String()),
 });
 
 const BlockSchema = Type.Object({
@@ -53,6 +54,12 @@ const BlockSchema = Type.Object({
 const IndexSchema = Type.Object({ blocks: Type.Array(BlockSchema) });
 
 type Block = Static<typeof BlockSchema>;
+/** What is known of a baseline before its blocks are read. */
+interface Known {
+  /** In key order. */
+  readonly blocks: readonly Block[];
+  readonly mountPoint: string | undefined;
+}
 /** What a block is called by in its file. */
 type Place = "offset" | "bytes" | "digest";
 type Range = Pick<ShardRange, "after" | "through">;
@@ -75,8 +82,9 @@ export function openBaselines(stateDirectory: string | undefined): BaselineStore
         return undefined;
       }
     },
-    draft(subject, run) {
-      return new DraftFile(folder === undefined ? undefined : join(folder, fileName(subject)), subject, run);
+    draft(subject, run, mountPoint) {
+      const path = folder === undefined ? undefined : join(folder, fileName(subject));
+      return new DraftFile(path, { ...subject, run, mountPoint });
     },
   };
 }
@@ -97,11 +105,13 @@ class BaselineFile implements Baseline {
   readonly #notice: (reason: string) => void;
   /** In key order. */
   readonly blocks: readonly Block[];
+  readonly mountPoint: string | undefined;
   readonly #damaged = new Set<Block>();
 
-  constructor(file: FileHandle, index: Static<typeof IndexSchema>, notice: (reason: string) => void) {
+  constructor(file: FileHandle, { blocks, mountPoint }: Known, notice: (reason: string) => void) {
     this.#file = file;
-    this.blocks = index.blocks;
+    this.blocks = blocks;
+    this.mountPoint = mountPoint;
     this.#notice = notice;
   }
 
@@ -169,7 +179,7 @@ function startsAtOrBefore({ after }: Range, path: string | null): boolean {
   return after === null || (path !== null && compareKeys(after, path) <= 0);
 }
 
-async function readIndex(file: FileHandle, subject: BaselineSubject): Promise<Static<typeof IndexSchema>> {
+async function readIndex(file: FileHandle, subject: BaselineSubject): Promise<Known> {
   const { size } = await file.stat();
   if (size < TRAILER_BYTES) throw new BaselineError("it is cut off");
   const trailer = await readBytes(file, size - TRAILER_BYTES, TRAILER_BYTES);
@@ -192,7 +202,7 @@ async function readIndex(file: FileHandle, subject: BaselineSubject): Promise<St
     return previous !== undefined && (previous.through === null || !startsAtOrAfter(block, previous.through));
   });
   if (unordered) throw new BaselineError("its blocks are in no order");
-  return value;
+  return { blocks: value.blocks, mountPoint: told.mountPoint };
 }
 
 function startsAtOrAfter({ after }: Range, path: string): boolean {
@@ -239,10 +249,11 @@ class DraftFile implements BaselineDraft {
   /** Ranges are added by several shards at a time, and written one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(path: string | undefined, subject: BaselineSubject, run: string) {
+  constructor(path: string | undefined, header: BaselineSubject & { run: string; mountPoint: string | undefined }) {
     this.#path = path;
-    const { endpoint, bucket, prefix, directory } = subject;
-    this.#header = Buffer.from(`${JSON.stringify({ format: FORMAT, endpoint, bucket, prefix, directory, run })}\n`);
+    const { endpoint, bucket, prefix, directory, run, mountPoint } = header;
+    const told = { format: FORMAT, endpoint, bucket, prefix, directory, run, mountPoint };
+    this.#header = Buffer.from(`${JSON.stringify(told)}\n`);
   }
 
   add(range: Range, items: readonly BaselineItem[], covered: boolean): Promise<void> {

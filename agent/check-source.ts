@@ -6,12 +6,12 @@ import { RESERVED_PREFIX } from "#shared/names.ts";
 import { Failure } from "./errors.ts";
 import type { Options } from "./options.ts";
 import type { Disk } from "./ports.ts";
-import { reasonOf } from "./system-error.ts";
+import { codeOf, reasonOf } from "./system-error.ts";
 import { bytePathOf, join } from "./walk.ts";
 
 /** @throws {Failure} when it is not */
 export async function checkSource(
-  { sourceDir, target }: Pick<Options, "sourceDir" | "target">,
+  { sourceDir, target, requireFile }: Pick<Options, "sourceDir" | "target" | "requireFile">,
   disk: Disk,
 ): Promise<void> {
   const root = bytePathOf(sourceDir);
@@ -33,6 +33,7 @@ export async function checkSource(
     if (error instanceof Failure) throw error;
     throw fault(reasonOf(error, { ENOENT: "it does not exist" }), error);
   }
+  await checkRequiredFile({ sourceDir, requireFile }, disk);
   if (target.keyPrefix === "" && (await mayBeDirectory(join(root, RESERVED_PREFIX.slice(0, -1)), disk)))
     throw new Failure({
       outcome: "arguments",
@@ -41,6 +42,27 @@ export async function checkSource(
       reason: `it holds a directory ${RESERVED_PREFIX}, which in the bucket belongs to the validator`,
       hint: `Sync to a prefix instead: s3://${target.bucket}/NAME.`,
     });
+}
+
+/** @throws {Failure} when the source does not hold what --require-file names */
+export async function checkRequiredFile(
+  { sourceDir, requireFile }: Pick<Options, "sourceDir" | "requireFile">,
+  disk: Disk,
+): Promise<void> {
+  if (requireFile === undefined) return;
+  try {
+    await disk.facts(join(bytePathOf(sourceDir), bytePathOf(requireFile)), true);
+  } catch (cause) {
+    if (codeOf(cause) === undefined) throw cause;
+    throw new Failure({
+      outcome: "safety-stop",
+      operation: "sync",
+      subject: sourceDir,
+      reason: `it does not hold ${requireFile}, which --require-file asks for (${reasonOf(cause)})`,
+      hint: "Nothing was deleted. Check that all of the source is mounted.",
+      cause,
+    });
+  }
 }
 
 /** A link that leads nowhere now may lead to a directory later. */

@@ -16,6 +16,8 @@ export const DEFAULT_LOG_FILE = "/var/log/cback.log";
 export const DEFAULT_OWNER = "root:adm";
 export const DEFAULT_MODE = "640";
 export const DEFAULT_TIMEOUT = "15m";
+/** For the help only: the rule is the guard's. */
+const DEFAULT_MAX_DELETE = "50%, once more than 100 objects would go";
 
 /** Groups of the help text, in its order. */
 export const SWITCH_GROUPS = {
@@ -65,6 +67,24 @@ export const SWITCHES = {
     type: "boolean",
     group: "run",
     description: "Let an empty directory empty the bucket. Without it such a run stops before it deletes anything.",
+  },
+  "allow-unmounted-source": {
+    type: "boolean",
+    group: "run",
+    description: "Go on where the source lay on a file system that was mounted at the last run and is not now.",
+  },
+  "require-file": {
+    type: "string",
+    valueHint: "NAME",
+    group: "run",
+    description: "Stop unless the source holds NAME, like a mark on a file system that must be mounted.",
+  },
+  "max-delete": {
+    type: "string",
+    valueHint: "N|N%",
+    group: "run",
+    shownDefault: DEFAULT_MAX_DELETE,
+    description: "Delete nothing if more than N objects would go, or N% of those that were there before.",
   },
   queue: {
     type: "string",

@@ -9,6 +9,7 @@ import { parseTarget, type Target, TargetError } from "#shared/target.ts";
 import { canonicalArguments } from "./argv.ts";
 import { ARGUMENTS, COMMAND_NAME, DEFAULT_MODE, DEFAULT_TIMEOUT, SWITCHES } from "./command.ts";
 import { Failure } from "./errors.ts";
+import type { MaxDelete } from "./guard.ts";
 
 /** An owner by names, as `--owner` takes it. */
 export interface OwnerNames {
@@ -38,6 +39,11 @@ export interface Options {
   readonly uploadOnly: boolean;
   readonly ignoreWarnings: boolean;
   readonly allowEmptySource: boolean;
+  readonly allowUnmountedSource: boolean;
+  /** A path below the source that must be there. */
+  readonly requireFile: string | undefined;
+  /** The most that may be deleted; undefined: what the guard takes for ordinary. */
+  readonly maxDelete: MaxDelete | undefined;
   /** Compare the content of every file, whatever its size and times say. */
   readonly checksum: boolean;
   /** How long to wait for the report. */
@@ -111,6 +117,9 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       uploadOnly: parsed.uploadOnly === true,
       ignoreWarnings: parsed.ignoreWarnings === true,
       allowEmptySource: parsed["allow-empty-source"] === true,
+      allowUnmountedSource: parsed["allow-unmounted-source"] === true,
+      requireFile: parsed["require-file"] === undefined ? undefined : readRequiredFile(parsed["require-file"]),
+      maxDelete: parsed["max-delete"] === undefined ? undefined : readMaxDelete(parsed["max-delete"]),
       checksum: parsed.checksum === true,
       timeoutMs,
       queueUrl,
@@ -230,6 +239,28 @@ function readDuration(text: string): number {
       ? "it is longer than the 14 days for which SQS keeps a message"
       : "it must be more than zero";
   throw wrong("use the switch --timeout with", text, reason, "It is written like 90s, 15m or 2h; 90 means 90s.");
+}
+
+function readRequiredFile(text: string): string {
+  if (!text.startsWith("/") && !text.split("/").includes("..")) return text;
+  throw wrong(
+    "use the switch --require-file with",
+    text,
+    "it does not lie below the source",
+    "Name it as seen from the source: .mounted or photos/.mounted.",
+  );
+}
+
+function readMaxDelete(text: string): MaxDelete {
+  const [, digits = "", sign] = /^(\d{1,15})(%?)$/.exec(text) ?? [];
+  const most = Number(digits);
+  if (digits !== "" && (sign === "" || most <= 100)) return { most, unit: sign === "" ? "objects" : "percent" };
+  throw wrong(
+    "use the switch --max-delete with",
+    text,
+    sign === "%" ? "it is more than all" : "it is neither a number of objects nor a percentage",
+    "It is written like 1000 or 25%; 100% lets all go, 0 none.",
+  );
 }
 
 function wrong(operation: string, subject: string, reason: string, hint: string, cause?: unknown): Failure {

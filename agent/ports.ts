@@ -21,10 +21,15 @@ export interface FileFacts {
   readonly modifiedMs: number;
   /** When content or inode last changed; a rename or a restored mtime changes it too. */
   readonly changedMs: number;
-  /** Device and inode: the same for two paths that are the same file. */
+  /** Device and inode, with a colon between: the same for two paths that are the same file. */
   readonly identity: string;
   /** The inode alone; rounded where the file system has numbers beyond 2^53. */
   readonly inode: number;
+}
+
+/** The device that a file lies on: the same for all files of one mounted file system. */
+export function deviceOf({ identity }: FileFacts): string {
+  return identity.split(":", 1)[0] ?? "";
 }
 
 export interface DirectoryItem {
@@ -122,6 +127,8 @@ export interface Baseline {
   items(): AsyncIterable<BaselineItem>;
   /** Whether it knows all that the bucket held in a range that `items` has passed, but for its holes. */
   covers(range: Pick<ShardRange, "after" | "through">): boolean;
+  /** Where the file system of the source was mounted; undefined where that was not told. */
+  readonly mountPoint: string | undefined;
   close(): Promise<void>;
 }
 
@@ -153,7 +160,8 @@ export interface BaselineStore {
    * @param notice is told why one that is there is not used
    */
   open(subject: BaselineSubject, notice: (reason: string) => void): Promise<Baseline | undefined>;
-  draft(subject: BaselineSubject, run: string): BaselineDraft;
+  /** @param mountPoint where the file system of the source is mounted, if that can be told */
+  draft(subject: BaselineSubject, run: string, mountPoint?: string): BaselineDraft;
 }
 
 export interface Ports {

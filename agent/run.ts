@@ -4,11 +4,12 @@
 import type { Report } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
-import { checkSource } from "./check-source.ts";
+import { checkRequiredFile, checkSource } from "./check-source.ts";
 import { correctionsOf, findDoubts } from "./doubts.ts";
 import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { Log } from "./log.ts";
+import { checkMounted, mountPointOf } from "./mount-point.ts";
 import type { Options } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
 import type { Phase } from "./phase.ts";
@@ -47,6 +48,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const source = { host: surroundings.host, directory: surroundings.directory };
   const { endpoint } = surroundings;
   const subject = { endpoint, bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
+  const mountPoint = await mountPointOf(source.directory, ports.disk);
 
   const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
     const started = ports.clock.now();
@@ -55,7 +57,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     surroundings.enter(repaired === undefined ? "uploading" : "repairing");
     const corrections = correctionsOf(repaired?.report);
     const earlier = await ports.baselines.open(subject, (reason) => log.info(`The baseline is not used: ${reason}.`));
-    const draft = ports.baselines.draft(subject, name);
+    const draft = ports.baselines.draft(subject, name, mountPoint);
     const request = {
       ...surroundings,
       root: bytePathOf(options.sourceDir),
@@ -63,6 +65,8 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       mode: verifyOnly ? "verify-only" : uploadOnly ? "upload-only" : "sync",
       allowEmptySource: options.allowEmptySource,
       shardEntries,
+      maxDelete: options.maxDelete,
+      beforeDeleting: () => checkRequiredFile(options, ports.disk),
       run: name,
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,
@@ -77,6 +81,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     // What was sent is remembered however the run ends: whether it is still there, the validator sees in every run.
     const remember = (deleted: boolean) => keepBaseline(draft, deleted, log);
     try {
+      if (!options.allowUnmountedSource) checkMounted(source.directory, earlier?.mountPoint, mountPoint);
       const synced = await syncShards(request, ports, log).catch(async (cause: unknown) => {
         if (!verifyOnly) await remember(false);
         throw cause;

@@ -13,7 +13,8 @@ import type { Target } from "#shared/target.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { type BaselineItem, correct, type KnownFile } from "./baseline.ts";
 import { Failure } from "./errors.ts";
-import { textOfBytes } from "./escape.ts";
+import { escapeText, textOfBytes } from "./escape.ts";
+import { deletionFault, type GuardOptions, leavesObject } from "./guard.ts";
 import { LISTINGS_IN_FLIGHT, Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
 import { listAhead, subRanges } from "./list-ahead.ts";
 import type { Log } from "./log.ts";
@@ -32,13 +33,14 @@ const SHARDS_IN_FLIGHT = 2;
 const FILES_IN_FLIGHT = 24;
 /** After so many uploads in a row have failed, the fault is not with the files. */
 const MAX_FAILURES_IN_A_ROW = 20;
+/** How many of the objects that must not be deleted are shown on the screen. */
+const MAX_SHOWN_WITHHELD = 10;
 /** In a manifest of verify-only, for an object that is not there or of another size: no object has this ETag. */
 const NO_ETAG = "-";
 
-export interface ShardsRequest extends RecordRequest {
+export interface ShardsRequest extends RecordRequest, GuardOptions {
   readonly target: Target;
   readonly mode: "sync" | "upload-only" | "verify-only";
-  readonly allowEmptySource: boolean;
   readonly shardEntries: number | undefined;
   readonly run: string;
   /** What the last run remembers; undefined: nothing. */
@@ -56,6 +58,8 @@ export interface ShardsRequest extends RecordRequest {
   readonly check: () => void;
   /** Told when the deletions begin. */
   readonly enter: (phase: "deleting") => void;
+  /** Asked just before the first deletion; throws when source or target are not what they were any more. */
+  readonly beforeDeleting: () => Promise<void>;
 }
 
 export interface ShardsResult {
@@ -98,6 +102,8 @@ class Pass {
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
   #deletionFaults = 0;
+  /** Objects that were there before and stay. */
+  #staying = 0;
   #failuresInARow = 0;
   #fault: { readonly cause: unknown } | undefined;
 
@@ -229,6 +235,7 @@ class Pass {
     try {
       for await (const action of actions) {
         this.#check();
+        if (leavesObject(action)) this.#staying += 1;
         switch (action.do) {
           case "note": {
             const entry = this.#record.unknown(action.entry);
@@ -333,7 +340,8 @@ class Pass {
     const count = this.#spool.deletionCount;
     const complete = this.#record.walkErrors === 0;
     if (count > 0 && complete) {
-      this.#guard(count);
+      await this.#guard(count);
+      await this.#request.beforeDeleting();
       this.#request.enter("deleting");
     }
     await this.#spool.replay({
@@ -357,17 +365,50 @@ class Pass {
     for (const key of keys) if (!kept.has(key)) this.#record.deleted(key.slice(this.#request.target.keyPrefix.length));
   }
 
-  /** An empty source is more likely a file system that is not mounted than a wish to empty the bucket. */
-  #guard(deletions: number): void {
-    const { target, allowEmptySource, root } = this.#request;
-    if (this.#record.filesSeen > 0 || allowEmptySource) return;
+  /** @throws {Failure} when the deletions look like a mistake */
+  async #guard(count: number): Promise<void> {
+    const { target, root } = this.#request;
+    const staying = this.#staying;
+    const fault = deletionFault({ count, staying, filesSeen: this.#record.filesSeen }, this.#request);
+    if (fault === undefined) return;
+    const url = `s3://${target.bucket}/${target.keyPrefix}`;
+    if (fault === "empty-source")
+      throw new Failure({
+        outcome: "safety-stop",
+        operation: "sync",
+        subject: textOfBytes(root),
+        reason: `the source has no file, but ${url} has ${count} objects`,
+        hint: "Nothing was deleted. Check that the source is mounted; --allow-empty-source deletes them.",
+      });
+    const shown = await this.#tellWithheld();
     throw new Failure({
       outcome: "safety-stop",
-      operation: "sync",
-      subject: textOfBytes(root),
-      reason: `the source has no file, but s3://${target.bucket}/${target.keyPrefix} has ${deletions} objects`,
-      hint: "Nothing was deleted. Check that the source is mounted; --allow-empty-source deletes them.",
+      operation: "delete from",
+      subject: url,
+      reason: `${count} of the ${count + staying} objects that were there would go, more than --max-delete allows`,
+      hint: [
+        "All that is new is in the bucket, nothing was deleted. These would go:",
+        ...shown.map((path) => `  [${escapeText(path)}]`),
+        ...(count > shown.length ? [`  and ${count - shown.length} more, in the log`] : []),
+        `Check that nothing is missing in the source. If it is meant: --max-delete ${count}.`,
+      ].join("\n"),
     });
+  }
+
+  /** Names all that was not deleted in the log, and returns the first of it. */
+  async #tellWithheld(): Promise<string[]> {
+    const shown: string[] = [];
+    await this.#spool.replay({
+      remove: async (keys) => {
+        for (const key of keys) {
+          const path = key.slice(this.#request.target.keyPrefix.length);
+          if (shown.length < MAX_SHOWN_WITHHELD) shown.push(path);
+          this.#log.warn(`Not deleted [${path}].`);
+        }
+      },
+      send: async () => {},
+    });
+    return shown;
   }
 
   /** Sends a file, or compares it first; what comes of it is the manifest's entry. */

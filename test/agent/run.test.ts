@@ -390,6 +390,127 @@ suite("The source", () => {
     assert.deepEqual(one.data, { x: "x" });
   });
 
+  test("fault 25: on a file system that was mounted at the last run and is not now stops before any request", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    const mounted = diskBut(disk, {
+      facts: async (path, follow) => {
+        const facts = await disk.facts(path, follow);
+        return `${path}/`.startsWith(`${one.folder}/`) ? { ...facts, identity: `other:${facts.identity}` } : facts;
+      },
+    });
+    one.on = mounted;
+    assert.equal((await one.run()).outcome, "success");
+    one.later(DAY_MS);
+    one.on = disk;
+    rmSync(join(one.folder, "b"), { recursive: true });
+    const before = one.data;
+    for (const switches of [[], ["--verifyOnly"]]) {
+      const stopped = await one.run(...switches);
+      assert.equal(stopped.outcome, "safety-stop");
+      assert.match(stopped.error?.message ?? "", /^Cannot sync .* lay on a file system mounted on .*, and nothing is/);
+      assert.match(stopped.error?.hint ?? "", /--allow-unmounted-source/);
+      assert.deepEqual([stopped.events, one.data], [[], before]);
+    }
+    assert.equal((await one.run("--allow-unmounted-source")).outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    // From now on it is known to be there.
+    assert.equal((await one.run()).outcome, "success");
+  });
+
+  test("fault 25: without what --require-file names stops before any request", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { "photos/a": "a" });
+    one.bucket.place("p/x", "x");
+    const stopped = await one.run("--require-file", "photos/.mounted");
+    assert.equal(stopped.outcome, "safety-stop");
+    assert.equal(
+      stopped.error?.message,
+      `Cannot sync [${one.folder}]: it does not hold photos/.mounted, which --require-file asks for (no such file).`,
+    );
+    assert.deepEqual([stopped.events, one.data], [[], { x: "x" }]);
+    writeTree(one.folder, { "photos/.mounted": "" });
+    assert.equal((await one.run("--require-file", "photos/.mounted")).outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 25: that loses what --require-file names while the run goes on deletes nothing", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { "photos/a": "a", "photos/.mounted": "" });
+    one.bucket.place("p/x", "x");
+    one.before = (call) => {
+      if (call === "fetchPage") rmSync(join(one.folder, "photos/.mounted"), { force: true });
+    };
+    const stopped = await one.run("--require-file", "photos/.mounted");
+    assert.equal(stopped.outcome, "safety-stop");
+    assert.equal(count(stopped, "delete"), 0);
+    assert.equal(one.data.x, "x");
+  });
+
+  test("fault 26: that would delete more than half of many objects is uploaded, and nothing is deleted", async (t) => {
+    const one = simulation(t);
+    one.shardEntries = 40;
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, "1"]));
+    writeTree(one.folder, { ...many(201), "with\nnewline": "1" });
+    assert.equal((await one.run()).outcome, "success");
+    one.later(DAY_MS);
+    for (let index = 0; index < 101; index++) rmSync(join(one.folder, `f${index}`));
+    rmSync(join(one.folder, "with\nnewline"));
+    writeTree(one.folder, { new: "n" });
+
+    // What the first run has sent is there at the second one, which the bucket tells and not the baseline.
+    for (const were of [202, 203]) {
+      if (were === 203) one.forget();
+      const stopped = await one.run();
+      assert.equal(stopped.outcome, "safety-stop");
+      assert.equal(
+        stopped.error?.message,
+        `Cannot delete from [s3://data/p/]: 102 of the ${were} objects that were there would go, more than --max-delete allows.`,
+      );
+      const hint = stopped.error?.hint.split("\n") ?? [];
+      assert.equal(hint.length, 1 + 10 + 2);
+      assert.deepEqual(hint.slice(-2), [
+        "  and 92 more, in the log",
+        "Check that nothing is missing in the source. If it is meant: --max-delete 102.",
+      ]);
+      const withheld = said(stopped, "warn").filter((line) => line.startsWith("Not deleted ["));
+      assert.equal(withheld.length, 102);
+      assert.ok(withheld.includes("Not deleted [f100].") && withheld.includes("Not deleted [with\nnewline]."));
+      assert.equal(count(stopped, "delete"), 0);
+      assert.equal(Object.keys(one.data).length, 203);
+      assert.equal(one.data.new, "n");
+      assert.deepEqual(stopped.leftovers, []);
+    }
+
+    assert.equal((await one.run("--max-delete", "101")).outcome, "safety-stop");
+    const meant = await one.run("--max-delete", "102");
+    assert.equal(meant.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 26: whose files were all renamed or encrypted deletes none of the old objects", async (t) => {
+    const one = simulation(t);
+    const names = Array.from({ length: 150 }, (_, index) => `f${index}`);
+    writeTree(one.folder, Object.fromEntries(names.map((name) => [name, name])));
+    assert.equal((await one.run()).outcome, "success");
+    for (const name of names) renameSync(join(one.folder, name), join(one.folder, `${name}.locked`));
+    assert.equal((await one.run()).outcome, "safety-stop");
+    assert.equal(Object.keys(one.data).length, 300);
+    assert.equal((await one.run("--max-delete=100%")).outcome, "success");
+    assert.deepEqual(one.data, one.source);
+  });
+
+  test("fault 26: objects that somebody else has put there are not deleted by the repair either", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { a: "1" });
+    assert.equal((await one.run()).outcome, "success");
+    for (let index = 0; index < 150; index++) one.bucket.place(`p/foreign${index}`, "x");
+    const ran = await one.run();
+    assert.equal(ran.outcome, "safety-stop");
+    assert.equal(count(ran, "delete"), 0);
+    assert.equal((await one.run("--uploadOnly")).outcome, "success", "upload-only has no use for a guard");
+  });
+
   test("fault 44: a directory .cback at the root of a whole bucket is refused", async (t) => {
     const one = simulation(t, "");
     writeTree(one.folder, { ".cback/x": "" });

@@ -22,6 +22,8 @@ const RUN_LIMIT_MS = 90_000;
 export interface AgentSettings {
   /** What differs from the engine's settings; undefined removes one. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** A command line that runs the one behind it, which is the agent's. */
+  readonly within?: readonly string[];
   /** Runs as a user who is not root, so that permissions mean something. */
   readonly withoutRights?: boolean;
   /** The agent's entry, where it is not the one of these sources. */
@@ -51,7 +53,7 @@ export interface RunningAgent {
 export function startAgent(
   folder: string,
   argv: readonly string[],
-  { environment = {}, withoutRights = false, entry = ENTRY, command }: AgentSettings = {},
+  { environment = {}, within = [], withoutRights = false, entry = ENTRY, command }: AgentSettings = {},
 ): RunningAgent {
   const engine = liveEngine().environment;
   const own = mkdtempSync(join(folder, "agent-"));
@@ -66,8 +68,9 @@ export function startAgent(
   chmodSync(authority, 0o644);
   const logFile = join(own, "agent.log");
   const { AWS_CA_BUNDLE: _, LOCAL_ADMIN_ACCESS_KEY_ID: __, LOCAL_ADMIN_SECRET_ACCESS_KEY: ___, ...settings } = engine;
-  const [program, before] = command === undefined ? [process.execPath, [...preload, entry]] : [command, []];
-  const child = spawn(program, [...before, "--logfile", logFile, ...argv], {
+  const started = command === undefined ? [process.execPath, ...preload, entry] : [command];
+  const [program, ...parameters] = [...within, ...started, "--logfile", logFile, ...argv];
+  const child = spawn(program ?? "", parameters, {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_LIMIT_MS,
     killSignal: "SIGKILL",

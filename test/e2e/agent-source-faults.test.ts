@@ -178,3 +178,34 @@ describe("an empty source", { concurrency: 2 }, () => {
     assertExit(await runAgent(folder, [empty, view.url]), 0);
   });
 });
+
+describe("deletions that look like a mistake", () => {
+  // cback-amazons3-sync SOURCE s3://BUCKET/faults-many
+  // cback-amazons3-sync --max-delete 110 SOURCE s3://BUCKET/faults-many
+  test("fault 26: are listed and not done, while all that is new arrives", async (t) => {
+    const folder = temporaryFolder(t);
+    const view = new BucketView(t, ownPrefix("faults-many"));
+    const names = Array.from({ length: 130 }, (_, index) => `f${String(index).padStart(3, "0")}`);
+    const source = makeTree(folder, Object.fromEntries(names.map((name) => [name, name])));
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    for (const name of names.slice(0, 110)) rmSync(join(source, name));
+    addFiles(source, { new: "n" });
+    const stopped = await runAgent(folder, ["--detailed-exit-codes", source, view.url]);
+    assertExit(stopped, 11);
+    assert.equal(stopped.stdout, "");
+    assert.match(
+      stopped.stderr,
+      /^Cannot delete from .*: 110 of the 130 objects that were there would go, more than --max/,
+    );
+    assert.match(stopped.stderr, /^ {2}\[f000\]\n/m);
+    assert.match(stopped.stderr, /^ {2}and 100 more, in the log\n.*--max-delete 110\.\n$/m);
+    assert.equal(stopped.log.match(/Not deleted \[f\d\d\d\]\./g)?.length, 110);
+    assert.deepEqual(await view.paths(), [...names, "new"]);
+
+    assertExit(await runAgent(folder, [source, view.url]), 6);
+    const meant = await runAgent(folder, ["--max-delete", "110", source, view.url]);
+    assertExit(meant, 0);
+    assert.match(meant.stdout, / 110 deleted\./);
+    assert.deepEqual(await view.paths(), [...names.slice(110), "new"]);
+  });
+});
