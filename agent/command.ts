@@ -63,6 +63,11 @@ export const SWITCHES = {
     group: "run",
     description: "Read every file and compare its content, by checksums: nothing is believed for its size and times.",
   },
+  "one-file-system": {
+    type: "boolean",
+    group: "run",
+    description: "Skip directories on other file systems. What the bucket holds of them stays, and is no mismatch.",
+  },
   "allow-empty-source": {
     type: "boolean",
     group: "run",

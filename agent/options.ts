@@ -46,6 +46,8 @@ export interface Options {
   readonly maxDelete: MaxDelete | undefined;
   /** Compare the content of every file, whatever its size and times say. */
   readonly checksum: boolean;
+  /** Leave out directories on other file systems than the source's. */
+  readonly oneFileSystem: boolean;
   /** How long to wait for the report. */
   readonly timeoutMs: number;
   /** Set where the queue is not the one named after the bucket. */
@@ -121,6 +123,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       requireFile: parsed["require-file"] === undefined ? undefined : readRequiredFile(parsed["require-file"]),
       maxDelete: parsed["max-delete"] === undefined ? undefined : readMaxDelete(parsed["max-delete"]),
       checksum: parsed.checksum === true,
+      oneFileSystem: parsed["one-file-system"] === true,
       timeoutMs,
       queueUrl,
       detailedExitCodes: parsed["detailed-exit-codes"] === true,

@@ -100,6 +100,9 @@ export class PassRecord {
       case "vanished":
         this.#name("vanished", entry.location, "it is gone");
         break;
+      case "other-file-system":
+        this.#otherFileSystem(entry.location);
+        break;
       case "broken-link":
         // It stands in the stream twice, as what it may have led to: a file, a directory.
         if (!entry.path.endsWith("/"))
@@ -121,6 +124,9 @@ export class PassRecord {
       case "link-loop":
         this.tally.count("skipped");
         this.#log.info(`Skipped [${textOfBytes(location)}]: the link leads to a directory that it lies in.`);
+        return;
+      case "other-file-system":
+        this.#otherFileSystem(location);
         return;
       case "name-not-utf8":
         this.#name("unrepresentable", location, "its name is not UTF-8");
@@ -148,6 +154,11 @@ export class PassRecord {
   #repaired(kind: Repair["kind"], path: string): void {
     this.tally.repaired({ kind, path });
     this.#log.info(`Repaired [${path}]: it was ${kind}.`);
+  }
+
+  #otherFileSystem(location: BytePath): void {
+    this.tally.count("skipped");
+    this.#log.info(`Skipped [${textOfBytes(location)}]: it lies on another file system.`);
   }
 
   #problem(file: FileMarks, state: State, reason: string): UnknownEntry {

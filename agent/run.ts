@@ -76,6 +76,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       draft,
       doubts: onlyOnce(() => findDoubts({ target, source, report: repaired?.report, checksum }, ports.bucket, log)),
       checksum,
+      oneFileSystem: options.oneFileSystem,
       source,
     } as const;
     // What was sent is remembered however the run ends: whether it is still there, the validator sees in every run.

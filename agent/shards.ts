@@ -52,6 +52,7 @@ export interface ShardsRequest extends RecordRequest, GuardOptions {
   /** Asked for at the first listing. */
   readonly doubts: () => Promise<Doubts>;
   readonly checksum: boolean;
+  readonly oneFileSystem: boolean;
   readonly source: Message["source"];
   readonly agentVersion: string;
   /** Throws when the run was interrupted. */
@@ -115,7 +116,7 @@ class Pass {
   }
 
   async run(): Promise<ShardsResult> {
-    const { root, target, shardEntries, baseline, corrections } = this.#request;
+    const { root, target, shardEntries, baseline, corrections, oneFileSystem } = this.#request;
     const { disk } = this.#ports;
     const before = await disk.facts(root, true);
     const walked = walk({
@@ -124,6 +125,7 @@ class Pass {
       disk,
       notice: (notice) => this.#record.notice(notice),
       check: () => this.#check(),
+      oneFileSystem,
     });
     const known = baseline?.items() ?? NOTHING;
     const steps = stepsOf(walked, corrections === undefined ? known : correct(known, corrections, target.keyPrefix));

@@ -6,7 +6,7 @@ export const STATES = {
   unchanged: "unchanged",
   /** Verify-only: the bucket has something else, or nothing. */
   different: "not as in the bucket",
-  /** FIFO, socket, device; a link to a directory that it lies in. */
+  /** FIFO, socket, device; a link to a directory that it lies in; another file system. */
   skipped: "skipped by rule",
   vanished: "vanished meanwhile",
   unstable: "changed while they were read",

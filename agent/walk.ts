@@ -7,7 +7,7 @@
 import type { Entry } from "#shared/entry.ts";
 import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { DirectoryNames, type Item } from "./directory-names.ts";
-import type { BytePath, Disk, FileFacts } from "./ports.ts";
+import { type BytePath, type Disk, deviceOf, type FileFacts } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
 /** A file, and by what it is told from what it was before, or from another file in its place. */
@@ -25,12 +25,12 @@ export interface WalkedFile extends FileMarks {
   readonly placedMs: number;
 }
 
-/** Something that is there and could not be read. A path that ends in "/" stands for all below it. */
+/** Something that is there and could not, or must not, be read. A path that ends in "/" stands for all below it. */
 export interface WalkedUnknown extends Entry {
   readonly unknown: true;
   readonly location: BytePath;
   readonly cause: unknown;
-  readonly reason: "unreadable-directory" | "unreadable-file" | "broken-link" | "vanished";
+  readonly reason: "unreadable-directory" | "unreadable-file" | "broken-link" | "vanished" | "other-file-system";
 }
 
 export type WalkEntry = WalkedFile | WalkedUnknown;
@@ -41,6 +41,7 @@ export interface WalkNotice {
   readonly what:
     | "special" // FIFO, socket or device: no content to back up
     | "link-loop" // a link to a directory that it lies in
+    | "other-file-system" // below a name that cannot be part of a key
     | "name-not-utf8"
     | "name-too-long";
 }
@@ -68,6 +69,8 @@ export interface WalkRequest {
   readonly notice: (notice: WalkNotice) => void;
   /** Throws when the run was interrupted: a tree of many empty directories yields nothing for long. */
   readonly check: () => void;
+  /** Whether directories on other file systems than the root's stay out; without it, all that is mounted is walked. */
+  readonly oneFileSystem?: boolean;
 }
 
 /**
@@ -79,9 +82,11 @@ export async function* walk({
   disk,
   notice,
   check,
+  oneFileSystem = false,
 }: WalkRequest): AsyncGenerator<WalkEntry, void, undefined> {
   const prefixBytes = keyBytes(keyPrefix);
   const rootFacts = await disk.facts(root, true);
+  const onlyDevice = oneFileSystem ? deviceOf(rootFacts) : undefined;
   const levels: Level[] = [
     {
       location: root,
@@ -106,7 +111,7 @@ export async function* walk({
     const name = level.path === undefined ? undefined : textOf(item.sortName);
     const path = name === undefined ? undefined : `${level.path}${name}`;
     if (item.kind === "directory") {
-      const entered = await enter(location, path, item, levels, disk, notice);
+      const entered = await enter({ location, path, item, levels, onlyDevice, disk, notice });
       if (entered === undefined) continue;
       if ("what" in entered) notice(entered);
       // Nothing can be in the bucket below a name that is longer than any key.
@@ -138,18 +143,30 @@ function unknownReason(item: Item): WalkedUnknown["reason"] {
 }
 
 /** Goes down into a directory; returns what stands for it when that is not possible. */
-async function enter(
-  location: BytePath,
-  path: string | undefined,
-  item: Item,
-  levels: Level[],
-  disk: Disk,
-  notice: (notice: WalkNotice) => void,
-): Promise<WalkedUnknown | WalkNotice | undefined> {
+async function enter({
+  location,
+  path,
+  item,
+  levels,
+  onlyDevice,
+  disk,
+  notice,
+}: Pick<WalkRequest, "disk" | "notice"> & {
+  location: BytePath;
+  path: string | undefined;
+  item: Item;
+  levels: Level[];
+  onlyDevice: string | undefined;
+}): Promise<WalkedUnknown | WalkNotice | undefined> {
   try {
     const facts = item.facts ?? (await disk.facts(location, true));
     const { identity } = facts;
     if (levels.some((level) => level.identity === identity)) return { location, what: "link-loop" };
+    // Of directories alone: some layered file systems show files on other devices than the directories they are in.
+    if (onlyDevice !== undefined && deviceOf(facts) !== onlyDevice) {
+      if (path === undefined) return { location, what: "other-file-system" };
+      return { path, unknown: true, location, cause: undefined, reason: "other-file-system" };
+    }
     const placedMs = Math.max(levels.at(-1)?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
     const names = await readDirectory(location, disk, notice);
     levels.push({ location, path, identity, placedMs, names, next: 0, ahead: [] });

@@ -12,7 +12,7 @@ import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { RUN } from "../shared/arbitrary.ts";
 import { BUCKET, type Ran, Simulation } from "./simulation.ts";
-import { bytePath, diskBut, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
+import { bytePath, diskBut, diskWithMounts, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
 
 const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
@@ -393,13 +393,7 @@ suite("The source", () => {
   test("fault 25: on a file system that was mounted at the last run and is not now stops before any request", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, TREE);
-    const mounted = diskBut(disk, {
-      facts: async (path, follow) => {
-        const facts = await disk.facts(path, follow);
-        return `${path}/`.startsWith(`${one.folder}/`) ? { ...facts, identity: `other:${facts.identity}` } : facts;
-      },
-    });
-    one.on = mounted;
+    one.on = diskWithMounts(disk, one.folder, "");
     assert.equal((await one.run()).outcome, "success");
     one.later(DAY_MS);
     one.on = disk;
@@ -510,6 +504,34 @@ suite("The source", () => {
     assert.equal(count(ran, "delete"), 0);
     assert.equal((await one.run("--uploadOnly")).outcome, "success", "upload-only has no use for a guard");
   });
+
+  for (const shardEntries of [1, 2, undefined])
+    test(`fault 47: with another file system inside, in shards of ${shardEntries ?? "any size"}, is walked as a whole or without it`, async (t) => {
+      const one = simulation(t);
+      one.shardEntries = shardEntries;
+      writeTree(one.folder, { "a/x": "1", "mnt/x": "2", "mnt/deep/y": "3", "mnt-": "4", z: "5", gone: "6" });
+      one.on = diskWithMounts(disk, one.folder, "mnt");
+      assert.equal((await one.run()).outcome, "success");
+      assert.deepEqual(one.data, one.source);
+
+      const { gone: _, ...before } = one.data;
+      writeTree(one.folder, { "mnt/x": "changed", "mnt/new": "new", z: "changed" });
+      rmSync(join(one.folder, "gone"));
+      for (const forget of [false, true]) {
+        if (forget) one.forget();
+        const ran = await one.run("--one-file-system");
+        assert.equal(ran.outcome, "success", "what is not walked is neither missing nor unexpected");
+        assert.equal(count(ran, "put p/mnt"), 0);
+        assert.ok(said(ran, "info").includes(`Skipped [${one.folder}/mnt]: it lies on another file system.`));
+        assert.ok(said(ran, "result").some((line) => /, 1 skipped by rule\.$/.test(line)));
+        assertStatesAddUp(ran);
+        assert.deepEqual(one.data, { ...before, z: "changed" });
+      }
+      assert.equal((await one.run("--one-file-system", "--verifyOnly")).outcome, "success");
+
+      assert.equal((await one.run()).outcome, "success");
+      assert.deepEqual(one.data, one.source);
+    });
 
   test("fault 44: a directory .cback at the root of a whole bucket is refused", async (t) => {
     const one = simulation(t, "");

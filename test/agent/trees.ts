@@ -57,6 +57,18 @@ export function diskBut(disk: Disk, changes: Partial<Disk>): Disk {
   };
 }
 
+/** A disk that shows some directories below a folder, and all in them, on another file system. */
+export function diskWithMounts(disk: Disk, folder: string, ...paths: string[]): Disk {
+  const mounts = paths.map((path) => bytePathOf(path === "" ? folder : `${folder}/${path}`));
+  return diskBut(disk, {
+    facts: async (path, follow) => {
+      const facts = await disk.facts(path, follow);
+      const isThere = mounts.some((mount) => `${path}/`.startsWith(`${mount}/`));
+      return isThere ? { ...facts, identity: `other:${facts.identity}` } : facts;
+    },
+  });
+}
+
 export function bytePath(folder: string, path: string): BytePath {
   return bytePathOf(`${folder}/${path}`);
 }

@@ -15,6 +15,7 @@ import { byBytes } from "../shared/arbitrary.ts";
 import {
   bytePath,
   diskBut,
+  diskWithMounts,
   link,
   placeOf,
   systemError,
@@ -34,12 +35,19 @@ interface Walked {
 
 async function walked(
   folder: string,
-  { keyPrefix = "", on = disk }: { keyPrefix?: string; on?: Disk } = {},
+  { keyPrefix = "", on = disk, ...only }: { keyPrefix?: string; on?: Disk; oneFileSystem?: boolean } = {},
 ): Promise<Walked> {
   const root = bytePathOf(folder);
   const entries: WalkEntry[] = [];
   const notices: WalkNotice[] = [];
-  const request = { root, keyPrefix, disk: on, notice: (one: WalkNotice) => notices.push(one), check: () => {} };
+  const request = {
+    root,
+    keyPrefix,
+    disk: on,
+    notice: (one: WalkNotice) => notices.push(one),
+    check: () => {},
+    ...only,
+  };
   for await (const entry of walk(request)) entries.push(entry);
   const said = notices.map(({ location, what }) => `${textOfBytes(location.slice(root.length + 1))}: ${what}`);
   return { entries, paths: entries.map(({ path }) => path), notices, said: said.sort() };
@@ -287,6 +295,31 @@ suite("What cannot be read", () => {
     const result = await withMode(join(folder, "listed"), 0o444, () => walked(folder));
     assert.deepEqual(result.paths, ["listed/d/", "listed/x", "z"]);
     assert.deepEqual(unknownsOf(result), ["listed/d/: unreadable-directory", "listed/x: unreadable-file"]);
+  });
+
+  test("fault 47: a directory on another file system stands for all below it, if it is to stay out", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { "a/x": "", "mnt/x": "", "mnt/d/y": "", "mnt-": "", "bin\u0001/x": "", z: "" });
+    const outside = temporaryFolder(t);
+    writeTree(outside, { "far/x": "", file: "" });
+    link(folder, "to-directory", join(outside, "far"));
+    link(folder, "to-file", join(outside, "file"));
+    const on = diskWithMounts(disk, folder, "mnt", "to-directory", "to-file");
+    const all = ["a/x", "bin\u0001/x", "mnt-", "mnt/d/y", "mnt/x", "to-directory/x", "to-file", "z"];
+    assert.deepEqual((await walked(folder, { on })).paths, all);
+    const result = await walked(folder, { on, oneFileSystem: true });
+    assert.deepEqual(result.paths, ["a/x", "bin\u0001/x", "mnt-", "mnt/", "to-directory/", "to-file", "z"]);
+    assert.deepEqual(unknownsOf(result), ["mnt/: other-file-system", "to-directory/: other-file-system"]);
+    assert.deepEqual(result.said, []);
+  });
+
+  test("fault 47: a directory on another file system that can have no key is told apart", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { [`${"d".repeat(200)}/mnt/x`]: "", z: "" });
+    const on = diskWithMounts(disk, folder, `${"d".repeat(200)}/mnt`);
+    const result = await walked(folder, { on, oneFileSystem: true, keyPrefix: `${"p".repeat(840)}/` });
+    assert.deepEqual(result.paths, ["z"]);
+    assert.deepEqual(result.said, [`${"d".repeat(200)}/mnt: name-too-long`]);
   });
 
   test("a root that cannot be read is an error of its own", async (t) => {

@@ -1,11 +1,13 @@
 /** File systems that are mounted in the source, or should be. */
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
 import { canMount, mounted } from "./mounted.ts";
-import { makeTree } from "./tree.ts";
+import { addFiles, makeTree } from "./tree.ts";
 
 const skip = canMount() ? false : "this machine lets no test mount a file system";
 
@@ -57,5 +59,33 @@ describe("a source that lacks what it must hold", () => {
       /: it does not hold photos\/\.mounted, which --require-file asks for \(no such file\)/,
     );
     assert.deepEqual(await view.paths(), ["photos/old"]);
+  });
+});
+
+describe("a file system that is mounted inside", { skip }, () => {
+  // cback-amazons3-sync SOURCE s3://BUCKET/mounted-inside
+  // cback-amazons3-sync --one-file-system SOURCE s3://BUCKET/mounted-inside
+  test("fault 47: is synced, or skipped and counted; what the bucket holds of it stays then", async (t) => {
+    const folder = temporaryFolder(t);
+    const view = new BucketView(t, ownPrefix("mounted-inside"));
+    const content = makeTree(folder, { inner: "1", "deep/inner": "2" });
+    const source = makeTree(folder, { a: "1", z: "2", gone: "3", "mnt/": "" });
+    const within = mounted(join(source, "mnt"), content);
+    assertExit(await runAgent(folder, [source, view.url], { within }), 0);
+    assert.deepEqual(await view.paths(), ["a", "gone", "mnt/deep/inner", "mnt/inner", "z"]);
+
+    rmSync(join(source, "gone"));
+    addFiles(content, { inner: "changed", new: "new" });
+    for (const switches of [["--one-file-system"], ["--one-file-system", "--verifyOnly"]]) {
+      const skipping = await runAgent(folder, ["-b", ...switches, source, view.url], { within });
+      assertExit(skipping, 0);
+      assert.match(skipping.stdout, /^Skipped \[.*\/mnt\]: it lies on another file system\.$/m);
+      assert.match(skipping.stdout, /^Source: 3 entries .* 1 skipped by rule\.$/m);
+      assert.deepEqual(await view.paths(), ["a", "mnt/deep/inner", "mnt/inner", "z"]);
+      assert.equal(String(await view.read("mnt/inner")), "1");
+    }
+
+    assertExit(await runAgent(folder, [source, view.url], { within }), 0);
+    assert.deepEqual(await view.paths(), ["a", "mnt/deep/inner", "mnt/inner", "mnt/new", "z"]);
   });
 });
