@@ -24,7 +24,7 @@ const WITH_VALUE: ReadonlySet<SwitchName> = new Set(
 );
 
 /** What empties a bucket is not given by a slip of the finger. */
-const IN_FULL: ReadonlySet<SwitchName> = new Set(["allow-empty-source", "allow-unmounted-source"]);
+const IN_FULL: ReadonlySet<SwitchName> = new Set(["allow-empty-source", "allow-unmounted-source", "take-over"]);
 
 /** The predecessor's switches are those with a letter. */
 const PREDECESSOR_NAMES: ReadonlySet<SwitchName> = new Set(LETTERS.values());

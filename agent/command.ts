@@ -73,6 +73,11 @@ export const SWITCHES = {
     group: "run",
     description: "Let an empty directory empty the bucket. Without it such a run stops before it deletes anything.",
   },
+  "take-over": {
+    type: "boolean",
+    group: "run",
+    description: "Go on where the last run was of another host or source: from now on the target is this one's.",
+  },
   "allow-unmounted-source": {
     type: "boolean",
     group: "run",

@@ -15,7 +15,7 @@ export const OUTCOMES = {
   mismatch: { code: 6, detailed: 7, meaning: "the bucket does not hold what the source holds" },
   "no-verdict": { code: 6, detailed: 8, meaning: "no verdict from the validator" },
   incomplete: { code: 6, detailed: 9, meaning: "complete but for the files that were named" },
-  locked: { code: 6, detailed: 10, meaning: "another run holds the lock" },
+  locked: { code: 6, detailed: 10, meaning: "another run is at work there, or has taken over" },
   "safety-stop": { code: 6, detailed: 11, meaning: "stopped before deleting, to be safe" },
   denied: { code: 6, detailed: 12, meaning: "credentials or permissions" },
 } as const satisfies Record<string, { code: number; detailed: number; meaning: string }>;

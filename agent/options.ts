@@ -39,6 +39,8 @@ export interface Options {
   readonly uploadOnly: boolean;
   readonly ignoreWarnings: boolean;
   readonly allowEmptySource: boolean;
+  /** Go on where the last run was of another host or source. */
+  readonly takeOver: boolean;
   readonly allowUnmountedSource: boolean;
   /** A path below the source that must be there. */
   readonly requireFile: string | undefined;
@@ -119,6 +121,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       uploadOnly: parsed.uploadOnly === true,
       ignoreWarnings: parsed.ignoreWarnings === true,
       allowEmptySource: parsed["allow-empty-source"] === true,
+      takeOver: parsed["take-over"] === true,
       allowUnmountedSource: parsed["allow-unmounted-source"] === true,
       requireFile: parsed["require-file"] === undefined ? undefined : readRequiredFile(parsed["require-file"]),
       maxDelete: parsed["max-delete"] === undefined ? undefined : readMaxDelete(parsed["max-delete"]),

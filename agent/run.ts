@@ -8,6 +8,7 @@ import { checkRequiredFile, checkSource } from "./check-source.ts";
 import { correctionsOf, findDoubts } from "./doubts.ts";
 import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
+import { checkLastRun, checkStillOurs, readStatus } from "./last-run.ts";
 import type { Log } from "./log.ts";
 import { checkMounted, mountPointOf } from "./mount-point.ts";
 import type { Options } from "./options.ts";
@@ -49,6 +50,12 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const { endpoint } = surroundings;
   const subject = { endpoint, bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
   const mountPoint = await mountPointOf(source.directory, ports.disk);
+  const status = await readStatus(target, ports.bucket, log);
+  if (!options.takeOver) checkLastRun(target, source, status);
+  const beforeDeleting = async () => {
+    await checkRequiredFile(options, ports.disk);
+    checkStillOurs(target, source, { first: status, now: await readStatus(target, ports.bucket, log) });
+  };
 
   const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
     const started = ports.clock.now();
@@ -66,7 +73,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       allowEmptySource: options.allowEmptySource,
       shardEntries,
       maxDelete: options.maxDelete,
-      beforeDeleting: () => checkRequiredFile(options, ports.disk),
+      beforeDeleting,
       run: name,
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,
@@ -74,7 +81,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       listsAll: repaired !== undefined && corrections === undefined,
       baseline: earlier,
       draft,
-      doubts: onlyOnce(() => findDoubts({ target, source, report: repaired?.report, checksum }, ports.bucket, log)),
+      doubts: findDoubts({ source, status, report: repaired?.report, checksum }),
       checksum,
       oneFileSystem: options.oneFileSystem,
       source,
@@ -148,12 +155,4 @@ async function keepBaseline(draft: BaselineDraft, deleted: boolean, log: Pick<Lo
   } catch (error) {
     log.warn(`What this run sent cannot be remembered, the next one compares more: ${reasonOf(error)}.`);
   }
-}
-
-function onlyOnce<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work();
-    return result;
-  };
 }

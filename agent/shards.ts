@@ -49,8 +49,8 @@ export interface ShardsRequest extends RecordRequest, GuardOptions {
   readonly draft: BaselineDraft;
   /** Whether the bucket is listed even where the baseline knows it. */
   readonly listsAll: boolean;
-  /** Asked for at the first listing. */
-  readonly doubts: () => Promise<Doubts>;
+  /** For what is listed. */
+  readonly doubts: Doubts;
   readonly checksum: boolean;
   readonly oneFileSystem: boolean;
   readonly source: Message["source"];
@@ -294,7 +294,7 @@ class Pass {
   }
 
   async *#planListed(range: ShardRange, steps: readonly Step[]): AsyncGenerator<Action, void, undefined> {
-    const doubts = await this.#request.doubts();
+    const { doubts } = this.#request;
     const listing = listAhead(subRanges(range, steps), (part) => this.#listed(part));
     yield* planListed(steps, listing, doubts);
   }

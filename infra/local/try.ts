@@ -23,9 +23,10 @@ async function tryOut([given, ...surplus]: readonly string[]): Promise<number> {
     throw new LocalError(`There is no directory ${source}.\n${USAGE}`);
 
   const engine = await startEngine({ folder: LOCAL_FOLDER, bucket: LOCAL_BUCKET, say: console.log });
-  const url = engine.environment.CBACK_BUCKET_URL;
-  console.log(`\n$ cback-amazons3-sync ${source} ${url}`);
-  const exitCode = await runAgent(engine, [source, url]);
+  // What was tried before, perhaps with another directory, may go.
+  const parameters = ["--take-over", "--max-delete=100%", source, engine.environment.CBACK_BUCKET_URL];
+  console.log(`\n$ cback-amazons3-sync ${parameters.join(" ")}`);
+  const exitCode = await runAgent(engine, parameters);
   console.log(`Exit code: ${exitCode}
 
 The engine is still up at ${engine.endpoint}

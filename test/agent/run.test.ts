@@ -227,7 +227,7 @@ suite("Drift", () => {
     const status: Status = { version: "1.0", bucket: BUCKET, prefix: "p/", latest: note, latestMatch: note };
     one.bucket.place(".cback/status/p.json", encodeReport(status));
     one.later(DAY_MS);
-    assert.equal((await one.run()).outcome, "success");
+    assert.equal((await one.run("--take-over")).outcome, "success");
     assert.deepEqual(one.data, one.source);
   });
 

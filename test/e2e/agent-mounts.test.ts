@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
-import { canMount, mounted } from "./mounted.ts";
+import { canMount, mounted } from "./namespaces.ts";
 import { addFiles, makeTree } from "./tree.ts";
 
 const skip = canMount() ? false : "this machine lets no test mount a file system";

@@ -157,25 +157,26 @@ describe("an empty source", { concurrency: 2 }, () => {
   test("fault 24: stops before it empties the bucket, unless that is meant", async (t) => {
     const folder = temporaryFolder(t);
     const view = new BucketView(t, ownPrefix("faults-empty"));
-    const full = makeTree(folder, { a: "1", "b/c": "2" });
-    assertExit(await runAgent(folder, [full, view.url]), 0);
-    const empty = makeTree(folder, { "only/directories/": "" });
+    const source = makeTree(folder, { a: "1", "b/c": "2", "only/directories/": "" });
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    rmSync(join(source, "a"));
+    rmSync(join(source, "b"), { recursive: true });
     const changes = await view.changes();
-    const stopped = await runAgent(folder, [empty, view.url]);
+    const stopped = await runAgent(folder, [source, view.url]);
     assertExit(stopped, 6);
     assert.equal(stopped.stdout, "");
     assert.match(
       stopped.stderr,
       /the source has no file, but s3:.* has 2 objects\.\nNothing was deleted\. .*--allow-empty-source/s,
     );
-    assertExit(await runAgent(folder, ["--detailed-exit-codes", empty, view.url]), 11);
+    assertExit(await runAgent(folder, ["--detailed-exit-codes", source, view.url]), 11);
     assert.equal(await view.changes(), changes);
 
-    const meant = await runAgent(folder, ["--allow-empty-source", empty, view.url]);
+    const meant = await runAgent(folder, ["--allow-empty-source", source, view.url]);
     assertExit(meant, 0);
     assert.match(meant.stdout, / 2 deleted\./);
     assert.deepEqual(await view.paths(), []);
-    assertExit(await runAgent(folder, [empty, view.url]), 0);
+    assertExit(await runAgent(folder, [source, view.url]), 0);
   });
 });
 

@@ -155,7 +155,7 @@ describe("a validator that does not answer", () => {
     const view = new BucketView(t, "waiting/", bucket);
     const source = makeTree(own, { a: "1" });
     await switchMapping(true);
-    assertExit(await runAgent(own, [source, view.url], { environment }), 0);
+    assertExit(await runAgent(own, ["--take-over", source, view.url], { environment }), 0);
     const status = new BucketView(t, ".cback/status/", bucket);
     let known: string[] = [];
     for (let attempt = 0; attempt < 100 && known.length < 3; attempt++) {

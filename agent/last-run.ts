@@ -1,0 +1,70 @@
+/**
+ * Whether a target is this source's. The validator's status names host and source of the last run there: two that sync
+ * to one target would delete each other's objects, each in good faith. The status, which any host of the bucket can
+ * bring about, can stop a run; it never proves anything to one (docs/decisions/0013).
+ */
+import { decodeStatus, type Report, type Status, statusKey } from "#shared/report.ts";
+import type { Target } from "#shared/target.ts";
+import { Failure } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Bucket } from "./ports.ts";
+
+type Source = Report["source"];
+
+/** The status that the validator keeps; of a lost or unreadable one nothing is concluded. */
+export async function readStatus(
+  { keyPrefix }: Target,
+  bucket: Pick<Bucket, "read">,
+  log: Pick<Log, "debug">,
+): Promise<Status | undefined> {
+  try {
+    const text = await bucket.read(statusKey(keyPrefix));
+    return text === undefined ? undefined : decodeStatus(text);
+  } catch (error) {
+    if (error instanceof Failure && !error.reason.startsWith("access denied")) throw error;
+    log.debug(`No status to start from: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/** Before anything is sent. @throws {Failure} when the last run was of another host or source */
+export function checkLastRun(target: Target, source: Source, status: Status | undefined): void {
+  if (status === undefined || isSame(status.latest.source, source)) return;
+  throw notOurs(target, status, [
+    "Nothing was sent or deleted: each of the two would delete what the other one holds.",
+    "Give each source a prefix of its own. If this one replaces the other for good: --take-over.",
+  ]);
+}
+
+/**
+ * Just before the first deletion: a run that was suspended, or waited for long, finds that another one took over.
+ *
+ * @param first the status when the run began
+ * @throws {Failure} when another host or source has run since
+ */
+export function checkStillOurs(
+  target: Target,
+  source: Source,
+  { first, now }: { first: Status | undefined; now: Status | undefined },
+): void {
+  if (now === undefined || now.latest.run === first?.latest.run || isSame(now.latest.source, source)) return;
+  throw notOurs(target, now, [
+    "It ran while this run did. What this run has sent is in the bucket, nothing was deleted.",
+    "Find out which of the two is right, and give each a prefix of its own, or run this one with --take-over.",
+  ]);
+}
+
+export function isSame(one: Source, other: Source): boolean {
+  return one.host === other.host && one.directory === other.directory;
+}
+
+function notOurs({ bucket, keyPrefix }: Target, { latest }: Status, hint: readonly string[]): Failure {
+  const { host, directory } = latest.source;
+  return new Failure({
+    outcome: "locked",
+    operation: "sync to",
+    subject: `s3://${bucket}/${keyPrefix}`,
+    reason: `the last run there was of another source, ${directory} on ${host} (${latest.run})`,
+    hint: hint.join("\n"),
+  });
+}

@@ -1,0 +1,63 @@
+/** Whose target it is, as the validator's status tells. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { checkLastRun, checkStillOurs } from "#agent/last-run.ts";
+import type { Status } from "#shared/report.ts";
+import { parseTarget } from "#shared/target.ts";
+import { RUN } from "../shared/arbitrary.ts";
+
+const TARGET = parseTarget("s3://data/p");
+const OURS = { host: "laptop", directory: "/home/me" };
+const OTHER_HOST = { ...OURS, host: "desktop" };
+const OTHER_SOURCE = { ...OURS, directory: "/home/you" };
+const LATER = RUN.replace(/^20../, "2099");
+
+function statusOf(source: typeof OURS, run = RUN): Status {
+  const times = { listedFrom: "2026-11-22T12:00:00.000Z", listedThrough: "2026-11-22T12:00:01.000Z" };
+  const latest = { run, verdict: "match" as const, report: "r", unknown: 0, source, senderIds: [], ...times };
+  return { version: "1.0", bucket: "data", prefix: "p/", latest, latestMatch: null };
+}
+
+describe("before anything is sent", () => {
+  const rows: [what: string, status: Status | undefined, stops: boolean][] = [
+    ["there was no run", undefined, false],
+    ["it was of this host and source", statusOf(OURS), false],
+    ["it was of another host", statusOf(OTHER_HOST), true],
+    ["it was of another source", statusOf(OTHER_SOURCE), true],
+  ];
+  for (const [what, status, stops] of rows) {
+    test(`fault 49: the last run, ${what}: ${stops ? "stop" : "go on"}`, () => {
+      const check = () => checkLastRun(TARGET, OURS, status);
+      if (!stops) return check();
+      assert.throws(check, { outcome: "locked", hint: /^Nothing was sent or deleted.*\n.*: --take-over\.$/ });
+    });
+  }
+
+  test("fault 49: the message names the other one's directory, host and run", () => {
+    assert.throws(() => checkLastRun(TARGET, OURS, statusOf({ host: "desktop", directory: "/home/you" })), {
+      message: `Cannot sync to [s3://data/p/]: the last run there was of another source, /home/you on desktop (${RUN}).`,
+    });
+  });
+});
+
+describe("just before the first deletion", () => {
+  const rows: [what: string, first: Status | undefined, now: Status | undefined, stops: boolean][] = [
+    ["nobody has run meanwhile", statusOf(OURS), statusOf(OURS), false],
+    ["nobody has run at all", undefined, undefined, false],
+    ["the one that is taken over has not run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST), false],
+    ["the one that is taken over has run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST, LATER), true],
+    ["another host has taken over", statusOf(OURS), statusOf(OTHER_HOST, LATER), true],
+    ["another source has taken over", statusOf(OURS), statusOf(OTHER_SOURCE, LATER), true],
+    ["another host had its first run", undefined, statusOf(OTHER_HOST), true],
+    ["this source has run meanwhile, as by --verifyOnly", statusOf(OURS), statusOf(OURS, LATER), false],
+    ["the status cannot be read any more", statusOf(OURS), undefined, false],
+  ];
+  for (const [what, first, now, stops] of rows) {
+    // The matrix says 6; a run that finds the target another's ends alike, whenever it finds it.
+    test(`fault 50: ${what}: ${stops ? "stop" : "go on"}`, () => {
+      const check = () => checkStillOurs(TARGET, OURS, { first, now });
+      if (!stops) return check();
+      assert.throws(check, { outcome: "locked", hint: /nothing was deleted\.\n/ });
+    });
+  }
+});
