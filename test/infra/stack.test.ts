@@ -58,7 +58,7 @@ const queueId = resources("AWS::SQS::Queue").find(([, { Properties }]) => "Queue
 const deadLetterQueueId = queueIds.find((id) => id !== queueId) ?? "";
 
 describe("the bucket", () => {
-  test("gives up stale uploads, old reports and what is replaced of statuses, and never a file", () => {
+  test("fault 22: gives up stale uploads, old reports and what is replaced of statuses, and never a file", () => {
     const { Rules } = bucket.Properties.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
     const days = { NoncurrentDays: 400 };
     assert.deepEqual(

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomInt } from "node:crypto";
 import { describe, test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import type { ManifestEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
 import {
   decodeManifest,
@@ -14,7 +15,7 @@ import {
   ManifestScale,
 } from "#shared/manifest.ts";
 import { encodeMessage } from "#shared/message.ts";
-import { cutIntoShards, MAX_SHARD_ENTRIES } from "#shared/shard.ts";
+import { cutIntoShards, MAX_SHARD_ENTRIES, tilingFault } from "#shared/shard.ts";
 import { MAX_KEY_PREFIX_BYTES } from "#shared/target.ts";
 import { manifestEntries, RUN } from "./arbitrary.ts";
 
@@ -181,6 +182,24 @@ describe("the scale of a manifest", () => {
         }
       }),
     );
+  });
+
+  test("fault 73: what one message cannot hold becomes more shards, which tile the target and fit", async () => {
+    const count = Math.ceil((2.5 * MAX_BODY_BYTES) / 880);
+    const paths = Array.from({ length: count }, () => randomBytes(660).toString("base64url")).sort(compareKeys);
+    const entries: ManifestEntry[] = paths.map((path) => ({ path, sizeBytes: randomInt(100_000), etag: hex(16) }));
+    const shards = await Array.fromAsync(cutIntoShards(streamOf(entries), () => new ManifestScale(), "p/"));
+    assert.ok(shards.length >= 3, `${shards.length} shards`);
+    assert.equal(tilingFault(shards.map(({ range }) => range)), undefined);
+    assert.deepEqual(
+      shards.flatMap((shard) => shard.entries),
+      entries,
+    );
+    for (const { range, entries } of shards) {
+      const manifest = encodeManifest(entries);
+      assert.ok(manifest.body.length <= MAX_BODY_BYTES, `${manifest.body.length} bytes`);
+      assert.deepEqual(decodeManifest(manifest, range, "p/"), entries);
+    }
   });
 
   test("cuts a tree in the same places every time", () => {
