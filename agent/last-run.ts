@@ -29,7 +29,7 @@ export async function readStatus(
 
 /** Before anything is sent. @throws {Failure} when the last run was of another host or source */
 export function checkLastRun(target: Target, source: Source, status: Status | undefined): void {
-  if (status === undefined || isSame(status.latest.source, source)) return;
+  if (status === undefined || isOurs(status, source)) return;
   throw notOurs(target, status, [
     "Nothing was sent or deleted: each of the two would delete what the other one holds.",
     "Give each source a prefix of its own. If this one replaces the other for good: --take-over.",
@@ -47,7 +47,7 @@ export function checkStillOurs(
   source: Source,
   { first, now }: { first: Status | undefined; now: Status | undefined },
 ): void {
-  if (now === undefined || now.latest.run === first?.latest.run || isSame(now.latest.source, source)) return;
+  if (now === undefined || now.latest.run === first?.latest.run || isOurs(now, source)) return;
   throw notOurs(target, now, [
     "It ran while this run did. What this run has sent is in the bucket, nothing was deleted.",
     "Find out which of the two is right, and give each a prefix of its own, or run this one with --take-over.",
@@ -58,13 +58,24 @@ export function isSame(one: Source, other: Source): boolean {
   return one.host === other.host && one.directory === other.directory;
 }
 
-function notOurs({ bucket, keyPrefix }: Target, { latest }: Status, hint: readonly string[]): Failure {
-  const { host, directory } = latest.source;
+/** Of a run whose messages the validator could not read nobody knows the source; the last match tells then. */
+function lastKnown({ latest, latestMatch }: Status): Pick<Report, "run" | "source"> | undefined {
+  return latest.source.host === "" ? (latestMatch ?? undefined) : latest;
+}
+
+function isOurs(status: Status, source: Source): boolean {
+  const last = lastKnown(status);
+  return last === undefined || isSame(last.source, source);
+}
+
+function notOurs({ bucket, keyPrefix }: Target, status: Status, hint: readonly string[]): Failure {
+  const last = lastKnown(status) ?? status.latest;
+  const { host, directory } = last.source;
   return new Failure({
     outcome: "locked",
     operation: "sync to",
     subject: `s3://${bucket}/${keyPrefix}`,
-    reason: `the last run there was of another source, ${directory} on ${host} (${latest.run})`,
+    reason: `the last run there was of another source, ${directory} on ${host} (${last.run})`,
     hint: hint.join("\n"),
   });
 }

@@ -10,6 +10,8 @@ const TARGET = parseTarget("s3://data/p");
 const OURS = { host: "laptop", directory: "/home/me" };
 const OTHER_HOST = { ...OURS, host: "desktop" };
 const OTHER_SOURCE = { ...OURS, directory: "/home/you" };
+/** Of a run whose messages the validator could not read. */
+const NOBODY = { host: "", directory: "" };
 const LATER = RUN.replace(/^20../, "2099");
 
 function statusOf(source: typeof OURS, run = RUN): Status {
@@ -18,12 +20,21 @@ function statusOf(source: typeof OURS, run = RUN): Status {
   return { version: "1.0", bucket: "data", prefix: "p/", latest, latestMatch: null };
 }
 
+function unreadAfter(match: typeof OURS | undefined, run = LATER): Status {
+  const { latest, ...rest } = statusOf(NOBODY, run);
+  const latestMatch = match === undefined ? null : statusOf(match).latest;
+  return { ...rest, latest: { ...latest, verdict: "error" }, latestMatch };
+}
+
 describe("before anything is sent", () => {
   const rows: [what: string, status: Status | undefined, stops: boolean][] = [
     ["there was no run", undefined, false],
     ["it was of this host and source", statusOf(OURS), false],
     ["it was of another host", statusOf(OTHER_HOST), true],
     ["it was of another source", statusOf(OTHER_SOURCE), true],
+    ["it could not be read, and there was no other", unreadAfter(undefined), false],
+    ["it could not be read, and the one before was of this source", unreadAfter(OURS), false],
+    ["it could not be read, and the one before was of another host", unreadAfter(OTHER_HOST), true],
   ];
   for (const [what, status, stops] of rows) {
     test(`fault 49: the last run, ${what}: ${stops ? "stop" : "go on"}`, () => {
@@ -50,6 +61,7 @@ describe("just before the first deletion", () => {
     ["another source has taken over", statusOf(OURS), statusOf(OTHER_SOURCE, LATER), true],
     ["another host had its first run", undefined, statusOf(OTHER_HOST), true],
     ["this source has run meanwhile, as by --verifyOnly", statusOf(OURS), statusOf(OURS, LATER), false],
+    ["one that could not be read was there meanwhile", statusOf(OURS), unreadAfter(OURS), false],
     ["the status cannot be read any more", statusOf(OURS), undefined, false],
   ];
   for (const [what, first, now, stops] of rows) {

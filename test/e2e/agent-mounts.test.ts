@@ -31,7 +31,8 @@ describe("a source that is not mounted", { skip, concurrency: 2 }, () => {
       stopped.stderr,
       [
         `Cannot sync [${source}]: at the last run it lay on a file system mounted on ${source}, and nothing is mounted there now.`,
-        "Nothing was sent or deleted. Mount it; if the source has moved for good: --allow-unmounted-source.",
+        "Nothing was sent or deleted. Mount it; if the source has moved for good:",
+        "--allow-unmounted-source.",
         "",
       ].join("\n"),
     );

@@ -114,3 +114,8 @@ function readIfThere(path: string): string {
     return "";
   }
 }
+
+/** What an agent says, without the breaks that fit it to a screen: where they fall depends on the length of paths. */
+export function unbroken(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim();
+}

@@ -24,6 +24,8 @@ const NEXT_BUT_ONE = `${ownMajor + 2}.0`;
 const folder = mkdtempSync(join(tmpdir(), "cback-test-"));
 const lambda = new LambdaClient(liveEngine().administrator);
 let stack: SecondStack;
+/** The same for all rows: one target has one source. */
+let source: string | undefined;
 /** By version, made when first asked for. */
 const sources = new Map<string, ReturnType<typeof sourcesOfVersion>>();
 /** Of the function as it is now; it was deployed from these sources. */
@@ -78,7 +80,7 @@ describe("fault 66: agent and validator of different versions", () => {
       await deploy(validator);
       const own = mkdtempSync(join(folder, "run-"));
       const view = new BucketView(t, "versions/", stack.bucket);
-      const source = makeTree(own, { "a/1": "one", "a/2": "two", b: "bee" });
+      source ??= makeTree(folder, { "a/1": "one", "a/2": "two", b: "bee" });
       const settings = {
         // Each file a shard, each shard with an answer of its own.
         environment: { ...stack.environment, CBACK_TEST_SHARD_ENTRIES: "1" },
