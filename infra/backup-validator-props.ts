@@ -15,9 +15,10 @@ export interface BackupValidatorProps {
   readonly bucketName?: string;
 
   /**
-   * A bucket that is there already, in the same account and region, or that the same stack makes. Versioning, encryption, TLS and lifecycle are its
-   * owner's; docs/deploy.md says what to set. Where its policy cannot be changed from here (`Bucket.fromBucketName`),
-   * the statement that keeps the reports safe is in the construct's `bucketPolicyStatements`, to be added by hand.
+   * A bucket that is there already, in the same account and region, or that the same stack makes. Versioning,
+   * encryption, TLS and lifecycle are its owner's; docs/deploy.md says what to set. Where its policy cannot be changed
+   * from here (`Bucket.fromBucketName`), the statement that keeps the reports safe is in the construct's
+   * `bucketPolicyStatements`, to be added by hand.
    *
    * @default a bucket is made: versioned, private, TLS only, encrypted, retained when the stack goes
    */
