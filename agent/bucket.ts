@@ -1,4 +1,4 @@
-/** The bucket, through the SDK: the only file of the agent that calls S3. Explains each error before it goes on. */
+/** The bucket, through the SDK: only this file and direct-puts.ts call S3. Explains each error before it goes on. */
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -8,13 +8,13 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { ListingError } from "#shared/listing.ts";
 import { readPage, withoutQuotes } from "#shared/page.ts";
 import { DamagedAnswer, explain, isUnreadableAnswer, nameOf, type Request, statusOf } from "./aws-errors.ts";
+import type { DirectPuts } from "./direct-puts.ts";
 import { type Failure, UploadLost } from "./errors.ts";
 import type { Bucket, DeleteFault } from "./ports.ts";
 
@@ -31,10 +31,15 @@ const DELETE_BATCH_KEYS = 1_000;
 const PATIENCE_MS = 3_000;
 
 /**
- * @param client already knows region, endpoint, retries and time limits
+ * @param connections already know region, endpoint, retries and time limits
  * @param signal ends all requests but those that clean up
  */
-export function openBucket(client: S3Client, bucket: string, signal: AbortSignal): Bucket {
+export function openBucket(
+  connections: { readonly s3: S3Client; readonly puts: DirectPuts },
+  bucket: string,
+  signal: AbortSignal,
+): Bucket {
+  const { s3: client, puts } = connections;
   const Bucket = bucket;
   const abortSignal = signal;
   const patientSignal = delayed(signal, PATIENCE_MS);
@@ -145,9 +150,9 @@ export function openBucket(client: S3Client, bucket: string, signal: AbortSignal
     },
 
     async put(key, body, crc32) {
-      const command = new PutObjectCommand({ Bucket, Key: key, Body: body, ChecksumCRC32: checksum(crc32) });
       const request = about("write", "s3:PutObject", key);
-      return { etag: etagIn(await explained(request, client.send(command, withContent(body))), request) };
+      const put = puts.send({ Bucket, Key: key, Body: body, ChecksumCRC32: checksum(crc32) }, withContent(body));
+      return { etag: etagIn(await explained(request, put), request) };
     },
 
     async startMultipart(key) {

@@ -12,6 +12,7 @@ import { isMissingBucket } from "./aws-errors.ts";
 import { openBaselines } from "./baseline-file.ts";
 import { openBucket } from "./bucket.ts";
 import { diagnose } from "./diagnose.ts";
+import { DirectPuts } from "./direct-puts.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
 import { REQUESTS_IN_FLIGHT } from "./limit.ts";
@@ -45,6 +46,7 @@ const NO_HOME = "/nonexistent";
 
 export interface Connections {
   readonly s3: S3Client;
+  readonly puts: DirectPuts;
   readonly sqs: SQSClient;
   readonly lambda: LambdaClient;
   close(): void;
@@ -85,6 +87,7 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
   for (const client of [s3, sqs, lambda]) tellRequests(client as S3Client, log);
   return {
     s3,
+    puts: new DirectPuts(s3, (key, send) => told(`S3 PutObject [${key}]`, send, (output) => output, log)),
     sqs,
     lambda,
     close() {
@@ -98,30 +101,51 @@ function oneLine(text: string): string {
   return text.replace(/[\s*]+/g, " ").trim();
 }
 
-/** One line for each request: service, call, subject, outcome, tries, time. */
 function tellRequests(client: S3Client, log: Pick<Log, "request">): void {
   client.middlewareStack.add(
     (next, { clientName, commandName }) =>
       async (args) => {
-        const started = performance.now();
+        // Told by who sends them, for the client knows only of some.
+        if (commandName === "PutObjectCommand") return next(args);
         const input = args.input as { Key?: string; Prefix?: string; QueueName?: string; QueueUrl?: string };
         const subject = input.Key ?? input.Prefix ?? input.QueueName ?? input.QueueUrl ?? "";
         const call = `${String(clientName).replace("Client", "")} ${String(commandName).replace("Command", "")} [${subject}]`;
-        const tell = (outcome: string, attempts: number | undefined) =>
-          log.request(`${call}: ${outcome}, ${attempts ?? 1} tries, ${Math.round(performance.now() - started)} ms`);
-        try {
-          const result = await next(args);
-          const { $metadata } = result.output as { $metadata?: { httpStatusCode?: number; attempts?: number } };
-          tell(String($metadata?.httpStatusCode ?? "done"), $metadata?.attempts);
-          return result;
-        } catch (error) {
-          const { $metadata } = error as { $metadata?: { httpStatusCode?: number; attempts?: number } };
-          tell(`${$metadata?.httpStatusCode ?? ""} ${(error as Error).name}`.trim(), $metadata?.attempts);
-          throw error;
-        }
+        return told(
+          call,
+          () => next(args),
+          ({ output }) => output as Told,
+          log,
+        );
       },
     { step: "initialize", name: "tellRequests" },
   );
+}
+
+/** What the SDK notes of a request, in its output or its error. */
+interface Told {
+  readonly $metadata?: { readonly httpStatusCode?: number | undefined; readonly attempts?: number | undefined };
+}
+
+/** Writes one line for a request: service, call, subject, outcome, tries, time. */
+async function told<T>(
+  call: string,
+  send: () => Promise<T>,
+  outputOf: (result: T) => Told,
+  log: Pick<Log, "request">,
+): Promise<T> {
+  const started = performance.now();
+  const tell = (outcome: string, attempts: number | undefined) =>
+    log.request(`${call}: ${outcome}, ${attempts ?? 1} tries, ${Math.round(performance.now() - started)} ms`);
+  try {
+    const result = await send();
+    const { $metadata } = outputOf(result);
+    tell(String($metadata?.httpStatusCode ?? "done"), $metadata?.attempts);
+    return result;
+  } catch (error) {
+    const { $metadata } = error as Told;
+    tell(`${$metadata?.httpStatusCode ?? ""} ${(error as Error).name}`.trim(), $metadata?.attempts);
+    throw error;
+  }
 }
 
 function systemClock(signal: AbortSignal): Clock {
@@ -150,8 +174,8 @@ export async function openPorts({
   connections,
   signal,
 }: PortsRequest): Promise<Ports> {
-  const { s3, sqs, lambda } = connections;
-  const openedBucket = openBucket(s3, target.bucket, signal);
+  const { sqs, lambda } = connections;
+  const openedBucket = openBucket(connections, target.bucket, signal);
   const url = queueUrl ?? (await findQueueOf(target, openedBucket, sqs, signal));
   return {
     disk,

@@ -17,6 +17,8 @@ const ALL = { after: null, through: null };
 
 interface Call {
   readonly name: string;
+  /** What goes before, and is not counted. */
+  readonly before?: (bucket: Bucket) => Promise<unknown>;
   readonly cannot: string;
   readonly action: string;
   /** What a denial may hide. */
@@ -36,6 +38,14 @@ const CALLS: readonly Call[] = [
   },
   {
     name: "put",
+    cannot: "write [s3://data/p/a]",
+    action: "s3:PutObject",
+    good: ETAG,
+    call: (bucket) => bucket.put("p/a", BODY, 1),
+  },
+  {
+    name: "put, once one has arrived",
+    before: (bucket) => bucket.put("p/first", BODY, 1),
     cannot: "write [s3://data/p/a]",
     action: "s3:PutObject",
     good: ETAG,
@@ -93,10 +103,18 @@ async function keysOf({ bucket }: FakeS3): Promise<string[]> {
   return paths;
 }
 
-for (const { name, cannot, action, hidden, good, call } of CALLS) {
+for (const { name, before, cannot, action, hidden, good, call } of CALLS) {
   suite(`${name}:`, () => {
+    async function start(...of: Parameters<typeof startFakeS3>): Promise<FakeS3> {
+      const s3 = await startFakeS3(...of);
+      s3.answer(good);
+      await before?.(s3.bucket);
+      s3.asked.length = 0;
+      return s3;
+    }
+
     test("fault 16: a denial names action, resource and what to allow", async (t) => {
-      const s3 = await startFakeS3(t);
+      const s3 = await start(t);
       s3.answer(refusal(403, "AccessDenied"));
       const failure = await failureOf(call(s3.bucket));
       assert.equal(failure.outcome, "denied");
@@ -111,7 +129,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("fault 14: a missing bucket is named, and nothing is created", async (t) => {
-      const s3 = await startFakeS3(t);
+      const s3 = await start(t);
       s3.answer(refusal(404, "NoSuchBucket"));
       const failure = await failureOf(call(s3.bucket));
       assert.equal(failure.outcome, "failed");
@@ -121,7 +139,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("fault 2: a 503 is tried again, with the same body", async (t) => {
-      const s3 = await startFakeS3(t);
+      const s3 = await start(t);
       s3.answer(refusal(503, "ServiceUnavailable"), good);
       await call(s3.bucket);
       assert.equal(s3.asked.length, 2);
@@ -129,7 +147,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("fault 3: 500, 502, 504 and 429 are tried again, and named when they last", async (t) => {
-      const s3 = await startFakeS3(t, { attempts: 5 });
+      const s3 = await start(t, { attempts: 5 });
       s3.answer(refusal(500, "InternalError"), { status: 502 }, { status: 504 }, refusal(429, "TooManyRequests"), good);
       await call(s3.bucket);
       assert.equal(s3.asked.length, 5);
@@ -142,7 +160,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("fault 1: a connection that is cut before or within an answer is tried again", async (t) => {
-      const s3 = await startFakeS3(t, { attempts: 4 });
+      const s3 = await start(t, { attempts: 4 });
       const half = { ...(good as object), cut: true } as Answer;
       s3.answer("hang-up", half, good);
       await call(s3.bucket);
@@ -154,7 +172,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("fault 6: a server that never answers is left, and asked again", async (t) => {
-      const s3 = await startFakeS3(t, { idleTimeoutMs: 100, attempts: 2 });
+      const s3 = await start(t, { idleTimeoutMs: 100, attempts: 2 });
       s3.answer("silence", good);
       await call(s3.bucket);
       s3.answer("silence");
@@ -164,7 +182,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
     });
 
     test("an interruption ends it at once, and is named", async (t) => {
-      const s3 = await startFakeS3(t);
+      const s3 = await start(t);
       s3.answer(() => {
         setTimeout(() => s3.interrupt.abort(), 20);
         return "silence";
@@ -179,7 +197,7 @@ for (const { name, cannot, action, hidden, good, call } of CALLS) {
       ["InvalidAccessKeyId", "the credentials are not accepted (InvalidAccessKeyId)"],
     ] as const)
       test(`fault 11: ${code} is told once, with the way to log in`, async (t) => {
-        const s3 = await startFakeS3(t);
+        const s3 = await start(t);
         s3.answer(refusal(code === "ExpiredToken" ? 400 : 403, code));
         const failure = await failureOf(call(s3.bucket));
         assert.equal(failure.outcome, "denied");
@@ -225,7 +243,7 @@ suite("Addresses that are wrong", () => {
   async function failureAt(endpoint: string): Promise<Failure> {
     const connections = connectTo(endpoint, { firstAnswerBudgetMs: 300, longestDelayMs: 50 });
     try {
-      return await failureOf(openBucket(connections.s3, "data", new AbortController().signal).fetchPage(PAGE));
+      return await failureOf(openBucket(connections, "data", new AbortController().signal).fetchPage(PAGE));
     } finally {
       connections.close();
     }
@@ -260,9 +278,12 @@ suite("Addresses that are wrong", () => {
   test("fault 8: a login page that answers everything with 200 is never taken for S3", async (t) => {
     const s3 = await startFakeS3(t);
     const html = { "content-type": "text/html" };
-    s3.answer({ status: 200, headers: html, body: "<!DOCTYPE html><html><body><p>Log in & pay<br></body></html>" });
-    for (const { name, cannot, call } of CALLS) {
+    const page = "<!DOCTYPE html><html><body><p>Log in & pay<br></body></html>";
+    for (const { name, before, good, cannot, call } of CALLS) {
       if (name === "read" || name === "remove") continue;
+      s3.answer(good);
+      await before?.(s3.bucket);
+      s3.answer({ status: 200, headers: html, body: page });
       const failure = await failureOf(call(s3.bucket));
       assert.ok(
         failure.message.startsWith(`Cannot ${cannot}: the answer is damaged, or not from S3: `),

@@ -11,6 +11,8 @@ import type { Bucket } from "#agent/ports.ts";
 
 export interface Asked {
   readonly method: string;
+  /** As it was sent. */
+  readonly url: string;
   /** With the bucket, decoded. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -57,6 +59,7 @@ export async function startFakeS3(
     const url = new URL(request.url ?? "/", "http://localhost");
     const one: Asked = {
       method: request.method ?? "",
+      url: request.url ?? "",
       path: decodeURIComponent(url.pathname),
       query: url.searchParams,
       headers: request.headers,
@@ -92,7 +95,7 @@ export async function startFakeS3(
     server.close();
   });
   return {
-    bucket: openBucket(connections.s3, "data", interrupt.signal),
+    bucket: openBucket(connections, "data", interrupt.signal),
     connections,
     asked,
     endpoint,
