@@ -11,11 +11,11 @@ import type { Target } from "#shared/target.ts";
 import { isMissingBucket } from "./aws-errors.ts";
 import { openBaselines } from "./baseline-file.ts";
 import { openBucket } from "./bucket.ts";
+import { AdaptiveLimit, FILES_IN_FLIGHT } from "./concurrency.ts";
 import { diagnose } from "./diagnose.ts";
 import { DirectPuts } from "./direct-puts.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
-import { REQUESTS_IN_FLIGHT } from "./limit.ts";
 import type { Log } from "./log.ts";
 import type { Bucket, Clock, Ports } from "./ports.ts";
 import { findQueue, openQueue } from "./queue.ts";
@@ -41,12 +41,16 @@ const LIMITS: ConnectionLimits = {
   longestDelayMs: 20_000,
 };
 
+/** For files, their parts, and listings. */
+const MOST_SOCKETS = 2 * FILES_IN_FLIGHT.most;
 /** The name of no directory. */
 const NO_HOME = "/nonexistent";
 
 export interface Connections {
   readonly s3: S3Client;
   readonly puts: DirectPuts;
+  /** Is told by S3's client when it is asked too often. */
+  readonly files: AdaptiveLimit;
   readonly sqs: SQSClient;
   readonly lambda: LambdaClient;
   close(): void;
@@ -69,11 +73,14 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
       socketTimeout: idleTimeoutMs,
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
-      httpsAgent: { maxSockets: 2 * REQUESTS_IN_FLIGHT },
+      httpAgent: { maxSockets: MOST_SOCKETS },
+      httpsAgent: { maxSockets: MOST_SOCKETS },
     },
   });
+  const files = new AdaptiveLimit(FILES_IN_FLIGHT);
   const s3 = new S3Client({
     ...shared(),
+    retryStrategy: new Retries(retryLimits, () => files.slowDown()),
     followRegionRedirects: true,
     // Checksums are computed and given here, for each request.
     requestChecksumCalculation: "WHEN_REQUIRED",
@@ -88,6 +95,7 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
   return {
     s3,
     puts: new DirectPuts(s3, (key, send) => told(`S3 PutObject [${key}]`, send, (output) => output, log)),
+    files,
     sqs,
     lambda,
     close() {
@@ -180,6 +188,7 @@ export async function openPorts({
   return {
     disk,
     bucket: openedBucket,
+    files: connections.files,
     queue: openQueue(sqs, url, target.bucket, signal),
     clock: systemClock(signal),
     baselines: openBaselines(stateDirectory),

@@ -1,13 +1,15 @@
 /** A limit on how much goes on at once, first come first served. */
 
-/** How many requests to S3 are in flight at once; each place stands for a buffer of at most 8 MiB. */
-export const REQUESTS_IN_FLIGHT = 16;
+/** What the files that are being read and sent may take of memory together: so many places of so many bytes. */
+export const BUFFER_PLACES = 768;
+export const BUFFER_PLACE_BYTES = 64 * 1024;
 
 /** How many pages of listings are asked for at once. */
 export const LISTINGS_IN_FLIGHT = 16;
 
 export class Limit {
-  readonly #most: number;
+  #most: number;
+  /** Below zero while more are taken than there are to be. */
   #free: number;
   readonly #waiting: { readonly places: number; readonly start: () => void }[] = [];
 
@@ -27,16 +29,32 @@ export class Limit {
     else await new Promise<void>((start) => this.#waiting.push({ places, start }));
     return () => {
       this.#free += places;
-      for (let next = this.#waiting[0]; next !== undefined && this.#free >= next.places; next = this.#waiting[0]) {
-        this.#waiting.shift();
-        this.#free -= next.places;
-        next.start();
-      }
+      this.#startWaiting();
     };
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    const release = await this.acquire();
+  /** Whether who comes now has to wait. */
+  get isFull(): boolean {
+    return this.#free <= 0 || this.#waiting.length > 0;
+  }
+
+  /** Changes how many places there are. Those that are taken stay taken; nobody may wait for more than will be left. */
+  resize(most: number): void {
+    this.#free += most - this.#most;
+    this.#most = most;
+    this.#startWaiting();
+  }
+
+  #startWaiting(): void {
+    for (let next = this.#waiting[0]; next !== undefined && this.#free >= next.places; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#free -= next.places;
+      next.start();
+    }
+  }
+
+  async run<T>(work: () => Promise<T>, wanted = 1): Promise<T> {
+    const release = await this.acquire(wanted);
     try {
       return await work();
     } finally {

@@ -5,6 +5,7 @@
 import type { Page, PageRequest } from "#shared/listing.ts";
 import type { ShardRange } from "#shared/shard.ts";
 import type { BaselineItem } from "./baseline.ts";
+import type { AdaptiveLimit } from "./concurrency.ts";
 import type { UploadLost } from "./errors.ts";
 
 /**
@@ -167,6 +168,8 @@ export interface BaselineStore {
 export interface Ports {
   readonly disk: Disk;
   readonly bucket: Bucket;
+  /** How many files are worked on at once. */
+  readonly files: AdaptiveLimit;
   readonly queue: Queue;
   readonly clock: Clock;
   readonly baselines: BaselineStore;

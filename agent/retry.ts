@@ -4,7 +4,7 @@
  *
  * Knows the SDK's classes of errors, nothing of requests.
  */
-import { nameOf } from "./aws-errors.ts";
+import { nameOf, statusOf } from "./aws-errors.ts";
 
 export interface RetryLimits {
   readonly attempts: number;
@@ -36,10 +36,13 @@ interface ErrorInfo {
 /** A strategy as the SDK's clients take it. */
 export class Retries {
   readonly #limits: RetryLimits;
+  readonly #slowDown: () => void;
   #answered = false;
 
-  constructor(limits: RetryLimits) {
+  /** @param slowDown is called when the service says that it is asked too often */
+  constructor(limits: RetryLimits, slowDown: () => void = () => {}) {
     this.#limits = limits;
+    this.#slowDown = slowDown;
   }
 
   async acquireInitialRetryToken(): Promise<Token> {
@@ -48,6 +51,7 @@ export class Retries {
 
   async refreshRetryTokenForRetry(last: object, { errorType, error, retryAfterHint }: ErrorInfo): Promise<Token> {
     if (isAnswer(error)) this.#answered = true;
+    if (errorType === "THROTTLING" || statusOf(error) === 503) this.#slowDown();
     const { getRetryCount, firstFailureMs = performance.now() } = last as Token;
     const count = getRetryCount() + 1;
     const { attempts, budgetMs, firstAnswerBudgetMs, longestDelayMs } = this.#limits;

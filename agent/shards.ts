@@ -15,7 +15,7 @@ import { type BaselineItem, correct, type KnownFile } from "./baseline.ts";
 import { Failure } from "./errors.ts";
 import { escapeText, textOfBytes } from "./escape.ts";
 import { deletionFault, type GuardOptions, leavesObject } from "./guard.ts";
-import { LISTINGS_IN_FLIGHT, Limit, REQUESTS_IN_FLIGHT } from "./limit.ts";
+import { BUFFER_PLACES, LISTINGS_IN_FLIGHT, Limit } from "./limit.ts";
 import { listAhead, subRanges } from "./list-ahead.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
@@ -29,8 +29,6 @@ import { hasChecksum, hasContent, send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
-/** How many files are open at once: more than requests, so that the next one is read while others travel. */
-const FILES_IN_FLIGHT = 24;
 /** After so many uploads in a row have failed, the fault is not with the files. */
 const MAX_FAILURES_IN_A_ROW = 20;
 /** How many of the objects that must not be deleted are shown on the screen. */
@@ -97,8 +95,7 @@ class Pass {
   readonly #record: PassRecord;
   readonly #digests: string[] = [];
   readonly #spool = new Spool();
-  readonly #files = new Limit(FILES_IN_FLIGHT);
-  readonly #requests = new Limit(REQUESTS_IN_FLIGHT);
+  readonly #buffers = new Limit(BUFFER_PLACES);
   readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
@@ -260,9 +257,10 @@ class Pass {
             if (mode === "sync") await held.add(target.keyPrefix + action.path);
             break;
           default: {
-            const release = await this.#files.acquire();
-            reached = action.file.path;
-            const entry = this.#transfer(action).finally(release);
+            const { path, sizeBytes } = action.file;
+            const release = await this.#ports.files.acquire();
+            reached = path;
+            const entry = this.#transfer(action).finally(() => release(sizeBytes));
             // Awaited below; until then a rejection must not count as unhandled.
             entry.catch((cause: unknown) => this.#stop(cause));
             entries.push(entry);
@@ -418,7 +416,7 @@ class Pass {
     const { file } = action;
     const { root, target, mode } = this.#request;
     const { disk, bucket } = this.#ports;
-    const limit = this.#requests;
+    const limit = this.#buffers;
     const location = locationOf(root, file.path);
     let etag: string | undefined;
     if (action.do === "compare") {
@@ -455,9 +453,9 @@ class Pass {
     const { disk, bucket } = this.#ports;
     if (!checksum) return { state: "compared", same: false };
     this.#check();
-    const stored = await this.#requests.run(() => bucket.checksums(target.keyPrefix + path));
+    const stored = await bucket.checksums(target.keyPrefix + path);
     if (stored?.etag !== etag) return { state: "compared", same: false };
-    return hasChecksum(locationOf(root, path), stored, { disk, limit: this.#requests });
+    return hasChecksum(locationOf(root, path), stored, { disk, limit: this.#buffers });
   }
 
   /** Where nothing ever arrived, a denial is about the whole run; elsewhere it may be about this one object. */

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { UploadLost } from "./errors.ts";
-import type { Limit } from "./limit.ts";
+import { BUFFER_PLACE_BYTES, type Limit } from "./limit.ts";
 import type { Bucket, BytePath, Disk, FileFacts, OpenFile, StoredChecksums } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -36,7 +36,7 @@ export function partBytes(sizeBytes: number): number {
 /**
  * Sends a file to a key.
  *
- * @param limit counts the requests in flight, a place for each 8 MiB in memory
+ * @param limit counts the memory that buffers take, a place for each BUFFER_PLACE_BYTES
  * @throws what the bucket throws; faults of the file are values
  */
 export async function send(
@@ -182,11 +182,12 @@ async function digest(
   { disk, limit }: { disk: Disk; limit: Limit },
   newDigests: () => Digest[],
 ): Promise<{ state: "digested"; results: string[] } | Untransferred> {
-  return whileUnstable(location, disk, (file, before) =>
-    limit.run(async () => {
+  return whileUnstable(location, disk, (file, before) => {
+    const bufferBytes = Math.min(before.sizeBytes + 1, SINGLE_PUT_BYTES);
+    return limit.run(async () => {
       const digests = newDigests();
       let readBytes = 0;
-      const buffer = Buffer.allocUnsafe(Math.min(before.sizeBytes + 1, SINGLE_PUT_BYTES));
+      const buffer = Buffer.allocUnsafe(bufferBytes);
       // Past the announced end too, to see a file that grew.
       while (readBytes <= before.sizeBytes) {
         const filled = await file.read(buffer);
@@ -196,8 +197,8 @@ async function digest(
       }
       if (readBytes !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
       return { state: "digested", results: digests.map((one) => one.result()) };
-    }),
-  );
+    }, bufferBytes / BUFFER_PLACE_BYTES);
+  });
 }
 
 /** Opens the file again, a few times, as long as it changes while it is read. */
@@ -280,15 +281,16 @@ async function sendWhole(
   bucket: Bucket,
   limit: Limit,
 ): Promise<Transferred | Untransferred> {
+  // One byte more than announced, to see a file that grew.
+  const bufferBytes = before.sizeBytes + 1;
   return limit.run(async () => {
-    // One byte more than announced, to see a file that grew.
-    const buffer = Buffer.allocUnsafe(before.sizeBytes + 1);
+    const buffer = Buffer.allocUnsafe(bufferBytes);
     const filled = await file.read(buffer);
     if (filled !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
     const body = buffer.subarray(0, filled);
     const { etag } = await bucket.put(key, body, crc32(body));
     return { state: "sent", sizeBytes: filled, etag };
-  });
+  }, bufferBytes / BUFFER_PLACE_BYTES);
 }
 
 async function sendParts(
@@ -307,7 +309,7 @@ async function sendParts(
     let failed: unknown;
     while (readBytes < before.sizeBytes && failed === undefined) {
       // The place is taken before the part is read: buffers wait for requests, not the other way round.
-      const release = await limit.acquire(size / SINGLE_PUT_BYTES);
+      const release = await limit.acquire(size / BUFFER_PLACE_BYTES);
       let part: Buffer;
       try {
         part = Buffer.allocUnsafe(Math.min(size, before.sizeBytes - readBytes));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { suite, test } from "node:test";
 import { openBucket } from "#agent/bucket.ts";
+import { FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { Failure, UploadLost } from "#agent/errors.ts";
 import type { Bucket } from "#agent/ports.ts";
 import { listRange } from "#shared/listing.ts";
@@ -236,6 +237,20 @@ suite("A burst of 503", () => {
     await failureOf(s3.bucket.put("p/a", BODY, 1));
     assert.ok(performance.now() - started < 3_000);
     assert.ok(s3.asked.length > 2);
+  });
+});
+
+suite("A server that is asked too often", () => {
+  test("fault 2: has half as many files worked on at once", async (t) => {
+    const s3 = await startFakeS3(t);
+    for (const [answer, places] of [
+      [refusal(500, "InternalError"), FILES_IN_FLIGHT.first],
+      [refusal(503, "SlowDown"), FILES_IN_FLIGHT.first / 2],
+    ] as const) {
+      s3.answer(answer, ETAG);
+      await s3.bucket.put("p/a", BODY, 1);
+      assert.equal(s3.connections.files.places, places);
+    }
   });
 });
 

@@ -90,4 +90,32 @@ suite("A limit", () => {
   test("returns what the work returns", async () => {
     assert.equal(await new Limit(1).run(async () => 7), 7);
   });
+
+  test("that grows lets in who waits", async () => {
+    const limit = new Limit(1);
+    const first = await limit.acquire();
+    const waiting = [limit.acquire(), limit.acquire()];
+    assert.ok(limit.isFull);
+    limit.resize(3);
+    for (const release of [first, ...(await Promise.all(waiting))]) release();
+    assert.ok(!limit.isFull);
+  });
+
+  test("that shrinks lets in nobody before enough places are back", async () => {
+    const limit = new Limit(3);
+    const [first, second, third] = await Promise.all([limit.acquire(), limit.acquire(), limit.acquire()]);
+    limit.resize(1);
+    let got = false;
+    const waiting = limit.acquire().then((release) => {
+      got = true;
+      return release;
+    });
+    first?.();
+    second?.();
+    await setTimeout(5);
+    assert.equal(got, false);
+    third?.();
+    (await waiting)();
+    assert.ok(!limit.isFull);
+  });
 });

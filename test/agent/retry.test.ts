@@ -85,4 +85,23 @@ suite("A request that failed", () => {
       await retries.refreshRetryTokenForRetry(token, { errorType: "TRANSIENT", error: ANSWERED });
     }
   });
+
+  test("fault 2: makes all go slower when the service says that it is asked too often, and only then", async () => {
+    const answered = (httpStatusCode: number) => Object.assign(new Error("no"), { $metadata: { httpStatusCode } });
+    for (const [errorType, status, expected] of [
+      ["THROTTLING", 400, 1],
+      ["THROTTLING", 429, 1],
+      ["TRANSIENT", 503, 1],
+      ["TRANSIENT", 500, 0],
+      ["CLIENT_ERROR", 403, 0],
+    ] as const) {
+      let count = 0;
+      const retries = new Retries(LIMITS, () => {
+        count += 1;
+      });
+      const token = await retries.acquireInitialRetryToken();
+      await retries.refreshRetryTokenForRetry(token, { errorType, error: answered(status) }).catch(() => undefined);
+      assert.equal(count, expected, `${errorType} ${status}`);
+    }
+  });
 });

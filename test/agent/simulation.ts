@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openBaselines } from "#agent/baseline-file.ts";
+import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Outcome } from "#agent/exit-code.ts";
@@ -215,6 +216,7 @@ export class Simulation {
         this.#random += 1;
         return Buffer.alloc(count, this.#random % 256);
       },
+      files: new AdaptiveLimit(FILES_IN_FLIGHT),
       diagnose: async () => ["The queue holds 3 waiting messages, and 0 are being worked on."],
     };
   }

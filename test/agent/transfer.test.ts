@@ -18,7 +18,7 @@ import { suite, test } from "node:test";
 import { crc32 } from "node:zlib";
 import { disk } from "#agent/disk.ts";
 import { Failure, UploadLost } from "#agent/errors.ts";
-import { Limit } from "#agent/limit.ts";
+import { BUFFER_PLACE_BYTES, Limit } from "#agent/limit.ts";
 import type { Disk, OpenFile } from "#agent/ports.ts";
 import { hasChecksum, hasContent, MAX_OBJECT_BYTES, partBytes, SINGLE_PUT_BYTES, send } from "#agent/transfer.ts";
 import { bytePathOf } from "#agent/walk.ts";
@@ -28,6 +28,8 @@ import { diskBut, systemError, withMode } from "./trees.ts";
 
 const KEY = "p/file";
 const MEBIBYTE = 1024 * 1024;
+/** What a part takes of a limit. */
+const PART_PLACES = SINGLE_PUT_BYTES / BUFFER_PLACE_BYTES;
 const LARGE_BYTES = 2 * SINGLE_PUT_BYTES + 5;
 
 interface Scene {
@@ -42,7 +44,7 @@ function scene(test: { after(hook: () => void): void }, content: string | Buffer
   const file = join(temporaryFolder(test), "file");
   writeFileSync(file, content);
   const bucket = new MemoryBucket();
-  const limit = new Limit(4);
+  const limit = new Limit(4 * PART_PLACES);
   const location = bytePathOf(file);
   return {
     file,
@@ -75,7 +77,7 @@ function onRead(act: (readIndex: number, openIndex: number) => void | Promise<vo
 
 /** Every place of the limit is free again. */
 async function assertAllFree(limit: Limit): Promise<void> {
-  const free = Promise.all([limit.acquire(), limit.acquire(), limit.acquire(), limit.acquire()]);
+  const free = Promise.all(Array.from({ length: 4 }, () => limit.acquire(PART_PLACES)));
   await Promise.race([free, new Promise((_, reject) => setTimeout(() => reject(new Error("a place is lost")), 500))]);
 }
 

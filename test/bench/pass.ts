@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBaselines } from "#agent/baseline-file.ts";
+import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { disk } from "#agent/disk.ts";
 import type { Log } from "#agent/log.ts";
 import { collectEarly } from "#agent/memory.ts";
@@ -76,6 +77,7 @@ const bucket: Partial<Bucket> = {
 const ports = {
   disk,
   bucket,
+  files: new AdaptiveLimit(FILES_IN_FLIGHT),
   queue: {
     async send(body: string) {
       const { run: name, bucket: own, prefix, shard, extras, source, manifest } = decodeMessage(body);

@@ -1,0 +1,120 @@
+/**
+ * How many files are worked on at once: more while that sends more in the same time, half as many when S3 says that it is
+ * asked too often. A slow line needs few, one with long ways needs many, and no setting knows which.
+ */
+import { Limit } from "./limit.ts";
+
+export interface ConcurrencyBounds {
+  readonly least: number;
+  readonly first: number;
+  readonly most: number;
+}
+
+export const FILES_IN_FLIGHT: ConcurrencyBounds = { least: 4, first: 16, most: 64 };
+
+/** What a file costs beside its content, as bytes of content. */
+const FILE_BYTES = 64 * 1024;
+/** One step up is half as much again, and is kept when it brings a fifth of that. */
+const STEP = 1.5;
+const WORTHWHILE = 0.2;
+/** A window is measured when it is so long, and each place was used so often: fewer say little. */
+const LEAST_WINDOW_MS = 200;
+const LEAST_USES = 4;
+/** After a step that brought nothing, or after a slow-down, the next one is tried so many windows later. */
+const RESTING_WINDOWS = 20;
+/** Requests that were on their way, and come again after their first delay, complain of the same load. */
+const DEAF_MS = 2_000;
+
+/** Pure: is told what happens and when, and says how many places there are to be. */
+export class Concurrency {
+  readonly #bounds: ConcurrencyBounds;
+  #places: number;
+  #window = { startMs: Number.NaN, bytes: 0, ended: 0, waited: 0 };
+  /** What there was before the last step, while its worth is not known. */
+  #before: { readonly places: number; readonly bytesPerMs: number } | undefined;
+  #restingWindows = 0;
+  #deafUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(bounds: ConcurrencyBounds) {
+    this.#bounds = bounds;
+    this.#places = bounds.first;
+  }
+
+  get places(): number {
+    return this.#places;
+  }
+
+  /** @param waited whether the file had to wait for a place: where none does, more places bring nothing */
+  ended(sizeBytes: number, waited: boolean, nowMs: number): void {
+    const window = this.#window;
+    // The first file opens the first window.
+    if (Number.isNaN(window.startMs)) window.startMs = nowMs;
+    window.bytes += FILE_BYTES + sizeBytes;
+    window.ended += 1;
+    if (waited) window.waited += 1;
+    const lengthMs = nowMs - window.startMs;
+    if (lengthMs < LEAST_WINDOW_MS || window.ended < LEAST_USES * this.#places) return;
+    this.#startWindow(nowMs);
+    this.#weigh(window.bytes / lengthMs, window.waited > window.ended / 2);
+  }
+
+  /** S3 says that it is asked too often. */
+  slowDown(nowMs: number): void {
+    if (nowMs < this.#deafUntilMs) return;
+    this.#deafUntilMs = nowMs + DEAF_MS;
+    this.#places = Math.max(this.#bounds.least, Math.floor(this.#places / 2));
+    this.#before = undefined;
+    this.#restingWindows = RESTING_WINDOWS;
+    this.#startWindow(nowMs);
+  }
+
+  #startWindow(startMs: number): void {
+    this.#window = { startMs, bytes: 0, ended: 0, waited: 0 };
+  }
+
+  #weigh(bytesPerMs: number, isFull: boolean): void {
+    const before = this.#before;
+    const gain = before === undefined ? 0 : bytesPerMs / before.bytesPerMs - 1;
+    if (before !== undefined && gain < WORTHWHILE * (this.#places / before.places - 1)) {
+      this.#places = before.places;
+      this.#before = undefined;
+      this.#restingWindows = RESTING_WINDOWS;
+    } else if (!isFull) this.#before = undefined;
+    else if (this.#restingWindows > 0) this.#restingWindows -= 1;
+    else {
+      this.#before = { places: this.#places, bytesPerMs };
+      this.#places = Math.min(Math.ceil(this.#places * STEP), this.#bounds.most);
+    }
+  }
+}
+
+/** A limit that follows what the files show. */
+export class AdaptiveLimit {
+  readonly #concurrency: Concurrency;
+  readonly #limit: Limit;
+
+  constructor(bounds: ConcurrencyBounds) {
+    this.#concurrency = new Concurrency(bounds);
+    this.#limit = new Limit(bounds.first);
+  }
+
+  get places(): number {
+    return this.#concurrency.places;
+  }
+
+  /** Waits for a place and takes it; call what it returns once, to give it back. */
+  async acquire(): Promise<(sizeBytes: number) => void> {
+    const waited = this.#limit.isFull;
+    const release = await this.#limit.acquire();
+    return (sizeBytes) => {
+      this.#concurrency.ended(sizeBytes, waited, performance.now());
+      this.#limit.resize(this.places);
+      release();
+    };
+  }
+
+  slowDown(): void {
+    this.#concurrency.slowDown(performance.now());
+    this.#limit.resize(this.places);
+  }
+}
