@@ -2,16 +2,18 @@
  * Memory and CPU of the agent's own part of a run: walk, plan, manifest, baseline, on the real disk, while bucket and
  * queue answer at once and without the network.
  *
- *     node test/bench/pass.ts DIRECTORY [STATE-DIRECTORY [send|listed]]
+ *     node test/bench/pass.ts DIRECTORY [STATE-DIRECTORY [send|listed|http]]
  *
  * With a state directory the baseline is kept there: the second time nothing is sent. `listed`: the bucket holds
- * everything, and no baseline knows it.
+ * everything, and no baseline knows it. `http`: small files are put by the real clients to a server in another process.
  */
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openBaselines } from "#agent/baseline-file.ts";
+import { openBucket } from "#agent/bucket.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
+import { connect } from "#agent/connect.ts";
 import { disk } from "#agent/disk.ts";
 import type { Log } from "#agent/log.ts";
 import { collectEarly } from "#agent/memory.ts";
@@ -23,6 +25,7 @@ import type { ListedObject } from "#shared/listing.ts";
 import { decodeMessage } from "#shared/message.ts";
 import { encodeReport, NO_TOTALS, type Report, reportKey, runDigest } from "#shared/report.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
+import { startPutServer } from "./put-server.ts";
 
 collectEarly();
 const [directory = ".", stateDirectory = join(tmpdir(), `bench-${process.pid}`), what = "send"] = process.argv.slice(2);
@@ -33,6 +36,8 @@ const digests: string[] = [];
 let header: Omit<Report, "totals" | "verdict"> | undefined;
 let putCount = 0;
 let pageCount = 0;
+
+const quiet = () => {};
 
 function etagOf(text: string | Uint8Array): string {
   return createHash("md5").update(text).digest("hex");
@@ -45,10 +50,14 @@ if (what === "listed")
     if ("sizeBytes" in entry)
       listed.push({ key: entry.path, sizeBytes: entry.sizeBytes, etag: etagOf(entry.path), modifiedMs: Date.now() });
 
+const server = what === "http" ? await startPutServer() : undefined;
+const connections = server && connect({ request: quiet, warn: console.warn });
+const real = connections && openBucket(connections, "bench", new AbortController().signal);
+
 const bucket: Partial<Bucket> = {
-  async put(_, body) {
+  async put(key, body, crc32) {
     putCount += 1;
-    return { etag: etagOf(body) };
+    return real?.put(key, body, crc32) ?? { etag: etagOf(body) };
   },
   async fetchPage({ startAfter, token }) {
     pageCount += 1;
@@ -96,7 +105,6 @@ const ports = {
   diagnose: async () => [],
 } satisfies Partial<Record<keyof Ports, unknown>> as unknown as Ports;
 
-const quiet = () => {};
 const log: Log = {
   debug: quiet,
   info: quiet,
@@ -116,3 +124,5 @@ console.log(
   `${outcome}: ${Math.round(performance.now() - started)} ms, CPU ${(user / 1e6).toFixed(1)} + ${(system / 1e6).toFixed(1)} s, ` +
     `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, ${putCount} puts, ${pageCount} pages`,
 );
+connections?.close();
+server?.stop();

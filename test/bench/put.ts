@@ -4,65 +4,41 @@
  *
  *     node test/bench/put.ts [BYTES [PUTS]]
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { crc32 } from "node:zlib";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { openBucket } from "#agent/bucket.ts";
 import { connect } from "#agent/connect.ts";
+import { startPutServer } from "./put-server.ts";
 
 const AT_ONCE = 16;
 const ROUNDS = 5;
-const SERVE = "serve";
 
-const [first = "4096", putsPerRound = "4000"] = process.argv.slice(2);
-if (first === SERVE) serve();
-else await measure(Number(first), Number(putsPerRound));
-
-function serve(): void {
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on("end", () => response.writeHead(200, { etag: '"e"', "content-length": 0 }).end());
-  });
-  server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
-}
-
-async function measure(sizeBytes: number, puts: number): Promise<void> {
-  const child = fork(import.meta.filename, [SERVE]);
-  const [port] = await once(child, "message");
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
-    AWS_REGION: "eu-central-1",
-    AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
-    AWS_SECRET_ACCESS_KEY: "example",
-  });
-  const connections = connect({ request() {}, warn: console.warn });
-  const abortSignal = new AbortController().signal;
-  const bucket = openBucket(connections, "bench", abortSignal);
-  const body = Buffer.alloc(sizeBytes, "content");
-  const ways: Record<string, (key: string) => Promise<unknown>> = {
-    client: (Key) => {
-      const checksum = Buffer.alloc(4);
-      checksum.writeUInt32BE(crc32(body));
-      const ChecksumCRC32 = checksum.toString("base64");
-      const command = new PutObjectCommand({ Bucket: "bench", Key, Body: body, ChecksumCRC32 });
-      return connections.s3.send(command, { abortSignal });
-    },
-    agent: (key) => bucket.put(key, body, crc32(body)),
-  };
-  for (let round = 1; round <= ROUNDS; round++)
-    for (const [name, put] of Object.entries(ways)) {
-      const cpu = process.cpuUsage();
-      let next = 0;
-      const work = async () => {
-        while (next < puts) await put(`directory/file-${next++}.txt`);
-      };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
-      const { user, system } = process.cpuUsage(cpu);
-      console.log(`round ${round}, ${name}: ${Math.round((user + system) / puts)} µs of CPU a put`);
-    }
-  connections.close();
-  child.kill();
-}
+const [sizeBytes = 4_096, puts = 4_000] = process.argv.slice(2).map(Number);
+const server = await startPutServer();
+const connections = connect({ request() {}, warn: console.warn });
+const abortSignal = new AbortController().signal;
+const bucket = openBucket(connections, "bench", abortSignal);
+const body = Buffer.alloc(sizeBytes, "content");
+const ways: Record<string, (key: string) => Promise<unknown>> = {
+  client: (Key) => {
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32BE(crc32(body));
+    const ChecksumCRC32 = checksum.toString("base64");
+    const command = new PutObjectCommand({ Bucket: "bench", Key, Body: body, ChecksumCRC32 });
+    return connections.s3.send(command, { abortSignal });
+  },
+  agent: (key) => bucket.put(key, body, crc32(body)),
+};
+for (let round = 1; round <= ROUNDS; round++)
+  for (const [name, put] of Object.entries(ways)) {
+    const cpu = process.cpuUsage();
+    let next = 0;
+    const work = async () => {
+      while (next < puts) await put(`directory/file-${next++}.txt`);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    const { user, system } = process.cpuUsage(cpu);
+    console.log(`round ${round}, ${name}: ${Math.round((user + system) / puts)} µs of CPU a put`);
+  }
+connections.close();
+server.stop();
