@@ -129,8 +129,10 @@ class Pass {
     const shards = new Limit(SHARDS_IN_FLIGHT);
     const working: Promise<void>[] = [];
     try {
-      for await (const shard of cutIntoShards(steps, () => new StepScale(shardEntries), target.keyPrefix)) {
-        const release = await shards.acquire();
+      const cut = cutIntoShards(steps, () => new StepScale(shardEntries), target.keyPrefix);
+      // The next one is cut when there is a place for it: its steps take memory too.
+      let release = await shards.acquire();
+      for await (const shard of cut) {
         if (this.#fault !== undefined) break;
         this.#lastBegun = shard.range;
         working.push(
@@ -138,6 +140,7 @@ class Pass {
             .catch((cause: unknown) => this.#stop(cause))
             .finally(release),
         );
+        release = await shards.acquire();
       }
     } catch (cause) {
       this.#stop(this.#rootFault(cause));
@@ -227,8 +230,10 @@ class Pass {
     const { target, mode, draft, checksum } = this.#request;
     const isListed = this.#mustList(range, steps);
     const actions = isListed ? this.#planListed(range, steps) : planKnown(steps, { checksum });
-    const entries: (ManifestEntry | Promise<ManifestEntry>)[] = [];
-    const items: (BaselineItem | undefined | Promise<BaselineItem | undefined>)[] = [];
+    // Of a transfer only what comes of it is kept, not its promise: a shard has 20,000 of them.
+    const entries: (ManifestEntry | undefined)[] = [];
+    const items: (BaselineItem | undefined)[] = [];
+    const working = new Set<Promise<void>>();
     let reached: string | undefined;
     let ended = false;
     try {
@@ -260,27 +265,37 @@ class Pass {
             const { path, sizeBytes } = action.file;
             const release = await this.#ports.files.acquire();
             reached = path;
-            const entry = this.#transfer(action).finally(() => release(sizeBytes));
-            // Awaited below; until then a rejection must not count as unhandled.
-            entry.catch((cause: unknown) => this.#stop(cause));
-            entries.push(entry);
-            items.push(entry.then((settled) => itemOf(settled) ?? action.known).catch(() => action.known));
+            const [position, itemPosition] = [entries.push(undefined) - 1, items.push(action.known) - 1];
+            const work = this.#transfer(action)
+              .then(
+                (entry) => {
+                  entries[position] = entry;
+                  items[itemPosition] = itemOf(entry) ?? action.known;
+                },
+                (cause: unknown) => this.#stop(cause),
+              )
+              .finally(() => {
+                release(sizeBytes);
+                working.delete(work);
+              });
+            working.add(work);
           }
         }
       }
       ended = true;
     } finally {
-      await Promise.allSettled(entries);
+      await Promise.all(working);
       ended &&= this.#fault === undefined;
       const left = ended ? [] : steps.filter(({ path }) => reached === undefined || compareKeys(reached, path) < 0);
-      const settled = [...(await Promise.all(items)), ...left.map(leftItemOf)];
+      const settled = [...items, ...left.map(leftItemOf)];
       await draft.add(
         range,
         settled.filter((item) => item !== undefined),
         ended || !isListed,
       );
     }
-    return Promise.all(entries);
+    if (this.#fault !== undefined) throw this.#fault.cause;
+    return entries as ManifestEntry[];
   }
 
   /** Whether the baseline leaves open what the bucket holds in a shard. */
