@@ -26,6 +26,11 @@ interface Policies {
   readonly actions?: string;
 }
 
+/** For a program that runs as this user. */
+export function environmentOf({ credentials }: IamUser): Readonly<Record<string, string>> {
+  return { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey };
+}
+
 export async function makeUser(iam: IAMClient, UserName: string, { attached, actions }: Policies): Promise<IamUser> {
   const user = { UserName };
   await iam.send(new CreateUserCommand(user));

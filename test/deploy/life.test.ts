@@ -11,10 +11,9 @@ import { GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { queueName, stackName } from "#shared/names.ts";
 import { assertExit, runAgent } from "#test/e2e/agent-process.ts";
 import { makeTree } from "#test/e2e/tree.ts";
-import { type HostUser, makeHostUser } from "#test/host-user.ts";
 import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { startBareEngine } from "./bare-engine.ts";
+import { type Host, startBareEngine } from "./bare-engine.ts";
 
 const BUCKET = "life.example.com";
 const STACK = stackName(BUCKET);
@@ -29,7 +28,7 @@ const engine = await startBareEngine({ after });
 // Each step stands on the one before.
 test("the life of a stack", async (life) => {
   let outputs: Readonly<Record<string, string>> = {};
-  let host: HostUser;
+  let host: Host;
 
   await life.test("cdk bootstrap makes the account ready", async () => {
     assert.match(await engine.bootstrap(CONTEXT), / bootstrapped\.\n/);
@@ -39,7 +38,7 @@ test("the life of a stack", async (life) => {
     const started = performance.now();
     const deployment = await engine.deploy(CONTEXT);
     outputs = deployment.outputs[STACK] ?? assert.fail(`no outputs of ${STACK}`);
-    host = await makeHostUser(liveEngine().administrator, "host", outputs.HostPolicyArn ?? "");
+    host = await engine.makeHost("host", outputs.HostPolicyArn);
     const ended = await runAgent(folder, [source, outputs.BucketUrl ?? ""], host);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
 
@@ -68,7 +67,7 @@ test("the life of a stack", async (life) => {
 
   await life.test("cdk destroy leaves no queue, function, alarm or policy behind", async () => {
     // IAM deletes no policy that is attached.
-    await host.remove();
+    await host.forget();
     await engine.cdk(["destroy", "--force", ...CHANGED]);
 
     const { administrator } = liveEngine();

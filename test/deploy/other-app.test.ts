@@ -11,8 +11,6 @@ import { promisify } from "node:util";
 import { NODE_FOLDER, ROOT } from "#infra/local/paths.ts";
 import { assertExit, runAgent } from "#test/e2e/agent-process.ts";
 import { makeTree } from "#test/e2e/tree.ts";
-import { makeHostUser } from "#test/host-user.ts";
-import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { startBareEngine } from "./bare-engine.ts";
 
@@ -68,11 +66,11 @@ test("a CDK app outside this repository", async (t) => {
       const { [STACK]: outputs = assert.fail(`no outputs of ${STACK}`) } = (await engine.deploy([], bare)).outputs;
       const source = makeTree(folder, { "notes.txt": "notes", "mail/inbox": "mail" });
       const command = join(app, "node_modules", ".bin", PACKAGE);
-      for (const [name, policyArn = "", url] of [
+      for (const [name, policyArn, url] of [
         ["web1", outputs.Web1Policy, "s3://example-servers/web1"],
         ["laptop", outputs.LaptopsPolicy, "s3://example-laptops"],
       ] as const) {
-        const host = await makeHostUser(liveEngine().administrator, name, policyArn);
+        const host = await engine.makeHost(name, policyArn);
         const environment = { ...host.environment, PATH: NODE_FOLDER };
         const ended = await runAgent(folder, [source, url], { environment, command });
         assertExit(ended, 0);

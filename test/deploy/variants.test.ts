@@ -1,7 +1,7 @@
 /** What else `cdk deploy` can be asked for: a bucket that is there already, several buckets, a policy for each host. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { CreatePolicyCommand, IAMClient } from "@aws-sdk/client-iam";
+import { IAMClient } from "@aws-sdk/client-iam";
 import {
   CreateBucketCommand,
   GetBucketPolicyCommand,
@@ -13,7 +13,7 @@ import {
 import { RESERVED_PREFIX, STACK_OUTPUT, stackName } from "#shared/names.ts";
 import { assertExit, runAgent } from "#test/e2e/agent-process.ts";
 import { makeTree } from "#test/e2e/tree.ts";
-import { makeHostUser } from "#test/host-user.ts";
+import { makeUser } from "#test/iam-user.ts";
 import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { type Outputs, startBareEngine } from "./bare-engine.ts";
@@ -38,7 +38,9 @@ test("cdk deploy -c existingBucket: what the stack cannot add to the bucket's po
   await s3.send(new PutObjectCommand({ Bucket, Key: "me/notes.txt", Body: "notes" }));
   await s3.send(new PutObjectCommand({ Bucket, Key: "others/photo", Body: "photo" }));
   await putBucketPolicy(Bucket, [tlsOnly(Bucket)]);
-  const anything = await userWhoMayDoAnythingToS3();
+  // Somebody of the same account whom no policy of the stack limits.
+  const { credentials } = await makeUser(iam, "anything-to-s3", { actions: "s3:*" });
+  const anything = new S3Client({ ...administrator, credentials });
   const forge = () => anything.send(new PutObjectCommand({ Bucket, Key: `${RESERVED_PREFIX}forged`, Body: "match" }));
 
   const outputs = outputsOf(Bucket, (await engine.deploy(given)).outputs);
@@ -48,11 +50,11 @@ test("cdk deploy -c existingBucket: what the stack cannot add to the bucket's po
   await assert.rejects(forge(), { name: "AccessDenied" });
   anything.destroy();
 
-  const host = await makeHostUser(administrator, Bucket, outputs[STACK_OUTPUT.hostPolicyArn] ?? "");
+  const host = await engine.makeHost(Bucket, outputs[STACK_OUTPUT.hostPolicyArn]);
   const ended = await runAgent(folder, [source, `s3://${Bucket}/me`], host);
   assertExit(ended, 0);
   assert.match(ended.stdout, /^Verdict: match\. The validator found all 2 files /m);
-  await host.remove();
+  await host.forget();
 
   assert.match((await engine.deploy(given)).said, /\(no changes\)/);
   await engine.cdk(["destroy", "--force", ...given]);
@@ -68,8 +70,7 @@ test("cdk deploy -c bucket=ONE,OTHER: a stack each, and a host of one cannot rea
 
   const urls = buckets.map((bucket) => `s3://${bucket}`) as [string, string];
   for (const [position, bucket] of buckets.entries()) {
-    const policyArn = outputsOf(bucket, outputs)[STACK_OUTPUT.hostPolicyArn] ?? "";
-    const host = await makeHostUser(administrator, bucket, policyArn);
+    const host = await engine.makeHost(bucket, outputsOf(bucket, outputs)[STACK_OUTPUT.hostPolicyArn]);
     assertExit(await runAgent(folder, [source, urls[position] ?? ""], host), 0);
     const astray = await runAgent(folder, ["--detailed-exit-codes", source, urls[1 - position] ?? ""], host);
     assertExit(astray, ACCESS_DENIED);
@@ -87,7 +88,7 @@ test("cdk deploy -c hosts: each host is verified in its own prefix, and reaches 
     ["web1", "db-1"],
     ["db-1", "web1"],
   ] as const) {
-    const host = await makeHostUser(administrator, `fleet-${name}`, policies[name] ?? "");
+    const host = await engine.makeHost(`fleet-${name}`, policies[name]);
     const ended = await runAgent(folder, [source, `s3://${bucket}/${prefixes[name]}`], host);
     assertExit(ended, 0);
     assert.match(ended.stdout, /^Verdict: match\./m);
@@ -125,18 +126,4 @@ async function bucketPolicy(Bucket: string): Promise<unknown[]> {
 async function putBucketPolicy(Bucket: string, Statement: readonly unknown[]): Promise<void> {
   const Policy = JSON.stringify({ Version: "2012-10-17", Statement });
   await s3.send(new PutBucketPolicyCommand({ Bucket, Policy }));
-}
-
-/** Somebody of the same account whom no policy of the stack limits. */
-async function userWhoMayDoAnythingToS3(): Promise<S3Client> {
-  const PolicyDocument = JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Action: "s3:*", Resource: "*" }],
-  });
-  const { Policy } = await iam.send(new CreatePolicyCommand({ PolicyName: "anything-to-s3", PolicyDocument }));
-  const { environment } = await makeHostUser(administrator, "anything-to-s3", Policy?.Arn ?? "");
-  return new S3Client({
-    ...administrator,
-    credentials: { accessKeyId: environment.AWS_ACCESS_KEY_ID, secretAccessKey: environment.AWS_SECRET_ACCESS_KEY },
-  });
 }

@@ -11,7 +11,7 @@ import { deployStack, readStackOutputs, type StackOutputs } from "#infra/local/d
 import { asAdmin } from "#infra/local/engine-client.ts";
 import { engineFiles } from "#infra/local/paths.ts";
 import { STACK_OUTPUT } from "#shared/names.ts";
-import { type IamUser, makeUser } from "#test/iam-user.ts";
+import { environmentOf, type IamUser, makeUser } from "#test/iam-user.ts";
 import { liveEngine } from "#test/live-engine.ts";
 
 export interface SecondStack {
@@ -50,10 +50,7 @@ export async function deploySecondStack(folder: string, hosts: readonly string[]
     outputs,
     host,
     hostPolicyArn,
-    environment: {
-      AWS_ACCESS_KEY_ID: host.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: host.credentials.secretAccessKey,
-    },
+    environment: environmentOf(host),
     async forget() {
       await host.forget();
       iam.destroy();
