@@ -4,9 +4,9 @@ import { decodeManifest } from "#shared/manifest.ts";
 import type { Message, MessageHeader } from "#shared/message.ts";
 import { NO_TOTALS, type Part } from "#shared/report.ts";
 import { answerVersion } from "#shared/version.ts";
-import type { Bucket } from "./bucket.ts";
 import { Findings } from "./findings.ts";
 import { listShard } from "./list-shard.ts";
+import type { BucketPort } from "./ports.ts";
 import { validateShard } from "./validate.ts";
 
 export interface Checked {
@@ -30,7 +30,7 @@ export interface CheckContext {
  */
 export async function checkShard(
   message: Message,
-  bucket: Bucket,
+  bucket: BucketPort,
   findingsObject: string,
   { validatorVersion, senderId, now }: CheckContext,
   signal: AbortSignal,

@@ -18,18 +18,18 @@ import type { SQSRecord } from "aws-lambda";
 import { ManifestError } from "#shared/manifest.ts";
 import { decodeMessage, type Message, MessageError, type MessageHeader } from "#shared/message.ts";
 import { findingsKey, type Part, type Report, type Totals } from "#shared/report.ts";
-import { type Bucket, BucketError } from "./bucket.ts";
+import { BucketError } from "./bucket.ts";
 import { type CheckContext, checkShard, errorPart } from "./check-shard.ts";
 import type { Config } from "./config.ts";
 import type { LogRecord } from "./log.ts";
 import type { Counted } from "./metrics.ts";
+import type { BucketPort, QueuePort } from "./ports.ts";
 import { partExists, publishErrorReport, publishPart, publishRun } from "./publish.ts";
-import type { Queue } from "./queue.ts";
 
 export interface Services {
   readonly config: Config;
-  readonly bucket: Bucket;
-  readonly queue: Queue;
+  readonly bucket: BucketPort;
+  readonly queue: QueuePort;
   readonly now: () => Date;
 }
 
@@ -145,7 +145,7 @@ function read(body: string): Letter {
 /** Writes the part that answers a message. */
 async function answer(
   { header, message, refusal, skew }: Letter,
-  bucket: Bucket,
+  bucket: BucketPort,
   context: CheckContext,
   signal: AbortSignal,
 ): Promise<Part> {
@@ -177,7 +177,7 @@ async function tellGivingUp(
   { header, message }: Letter,
   error: unknown,
   receiveCount: number,
-  bucket: Bucket,
+  bucket: BucketPort,
   context: CheckContext,
   onPublished: (report: Report) => void,
 ): Promise<{ readonly verdict?: string; readonly alsoFailed?: string }> {

@@ -22,7 +22,7 @@ import {
   type Status,
   statusKey,
 } from "#shared/report.ts";
-import type { Bucket } from "./bucket.ts";
+import type { BucketPort } from "./ports.ts";
 
 /** How many parts are read at once. */
 const PARTS_AT_ONCE = 16;
@@ -30,7 +30,7 @@ const PARTS_AT_ONCE = 16;
 const STATUS_ATTEMPTS = 20;
 
 /** Whether a shard has its part already: then its message was served before. */
-export async function partExists(bucket: Bucket, { prefix, run, shard }: PartName): Promise<boolean> {
+export async function partExists(bucket: BucketPort, { prefix, run, shard }: PartName): Promise<boolean> {
   return (await bucket.read(partKey(prefix, run, shard))) !== undefined;
 }
 
@@ -44,7 +44,7 @@ type PartName = Pick<Part, "prefix" | "run" | "shard">;
  *
  * @param findingLines all findings, when the part does not hold them itself
  */
-export async function publishPart(bucket: Bucket, part: Part, findingLines: Buffer | undefined): Promise<void> {
+export async function publishPart(bucket: BucketPort, part: Part, findingLines: Buffer | undefined): Promise<void> {
   if (findingLines !== undefined)
     await bucket.write(findingsKey(part.prefix, part.run, part.shard), findingLines, "application/x-ndjson");
   await bucket.writeIfUnchanged(partKey(part.prefix, part.run, part.shard), encodeReport(part), undefined);
@@ -57,7 +57,7 @@ export async function publishPart(bucket: Bucket, part: Part, findingLines: Buff
  *   run, so that verdicts can be counted; when S3's answer to the write is lost, not once.
  */
 export async function publishRun(
-  bucket: Bucket,
+  bucket: BucketPort,
   { prefix, run }: Pick<Part, "prefix" | "run">,
   onPublished: (report: Report) => void,
 ): Promise<Report | undefined> {
@@ -75,7 +75,7 @@ export async function publishRun(
  * @param onPublished as for `publishRun`
  */
 export async function publishErrorReport(
-  bucket: Bucket,
+  bucket: BucketPort,
   part: Part,
   onPublished: (report: Report) => void,
 ): Promise<Report | undefined> {
@@ -89,7 +89,7 @@ export async function publishErrorReport(
 
 /** The report that is there counts, whoever wrote it: this delivery may only have to finish what another began. */
 async function publishReport(
-  bucket: Bucket,
+  bucket: BucketPort,
   key: string,
   partKeys: readonly string[],
   onPublished: (report: Report) => void,
@@ -106,7 +106,7 @@ async function publishReport(
 }
 
 /** Keeps only as many findings as the report takes: a run may have thousands of parts with a thousand each. */
-async function readParts(bucket: Bucket, keys: readonly string[]): Promise<Part[]> {
+async function readParts(bucket: BucketPort, keys: readonly string[]): Promise<Part[]> {
   const parts: Part[] = [];
   let room = MAX_INLINE_FINDINGS;
   for (let start = 0; start < keys.length; start += PARTS_AT_ONCE) {
@@ -120,13 +120,13 @@ async function readParts(bucket: Bucket, keys: readonly string[]): Promise<Part[
   return parts;
 }
 
-async function readPart(bucket: Bucket, key: string): Promise<Part> {
+async function readPart(bucket: BucketPort, key: string): Promise<Part> {
   const stored = await bucket.read(key);
   if (stored === undefined) throw new ReportError(`the part ${key} was listed and is gone`);
   return decodePart(stored.text);
 }
 
-async function publishStatus(bucket: Bucket, report: Report): Promise<void> {
+async function publishStatus(bucket: BucketPort, report: Report): Promise<void> {
   const key = statusKey(report.prefix);
   for (let attempt = 0; attempt < STATUS_ATTEMPTS; attempt++) {
     const stored = await bucket.read(key);

@@ -4,7 +4,8 @@
  */
 import { STATUS_PREFIX } from "#shared/names.ts";
 import { decodeStatus, ReportError, statusKey, statusPrefix } from "#shared/report.ts";
-import { type Bucket, BucketError } from "./bucket.ts";
+import { BucketError } from "./bucket.ts";
+import type { BucketPort } from "./ports.ts";
 import type { Heard, LastRun } from "./silence.ts";
 
 const READS_AT_ONCE = 16;
@@ -23,7 +24,7 @@ export interface Statuses {
 }
 
 /** @throws {BucketError | ListingError} when they cannot be listed */
-export async function readStatuses(bucket: Bucket): Promise<Statuses> {
+export async function readStatuses(bucket: BucketPort): Promise<Statuses> {
   const heard: Heard[] = [];
   const damaged: Unusable[] = [];
   const unread: Unusable[] = [];

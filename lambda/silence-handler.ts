@@ -5,11 +5,12 @@ import { Bucket } from "./bucket.ts";
 import { readWatchedBucket } from "./config.ts";
 import { type LogRecord, logLine, printLine } from "./log.ts";
 import { type Measurement, measureSilence, metricLine } from "./metrics.ts";
+import type { BucketPort } from "./ports.ts";
 import { readStatuses, type Unusable } from "./read-statuses.ts";
 import { findSilent, type Silence } from "./silence.ts";
 
 export interface SilenceServices {
-  readonly bucket: Bucket;
+  readonly bucket: BucketPort;
   readonly now: () => Date;
   readonly log: (record: LogRecord) => void;
   readonly measure: (measurements: readonly Measurement[]) => void;
