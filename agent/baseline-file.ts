@@ -17,7 +17,7 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { compareKeys } from "#shared/key.ts";
 import { inRange, type ShardRange } from "#shared/shard.ts";
-import { type BaselineItem, isLeaving, itemOf, lineOf } from "./baseline.ts";
+import { type BaselineItem, isLeaving, itemOf, lineOf, staying } from "./baseline.ts";
 import type { Baseline, BaselineDraft, BaselineStore, BaselineSubject } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -44,8 +44,8 @@ const BlockSchema = Type.Object({
   through: Type.Union([Type.String(), Type.Null()]),
   /** Whether the items are all that the bucket may hold in the range. */
   covered: Type.Boolean(),
-  /** Whether its leaving files and gone objects are deleted. */
-  deleted: Type.Boolean(),
+  /** How far the deletion of its leaving files and gone objects has come. */
+  deletions: Type.Union([Type.Literal("none"), Type.Literal("begun"), Type.Literal("done")]),
   offset: Type.Integer({ minimum: 0 }),
   bytes: Type.Integer({ minimum: 0 }),
   digest: Type.String(),
@@ -162,7 +162,9 @@ class BaselineFile implements Baseline {
       const lines = zstdDecompressSync(packed, { maxOutputLength: MAX_BLOCK_BYTES }).toString("utf8").split("\n");
       const items = lines.slice(0, -1).map(itemOf);
       if (items.some(({ path }) => !inRange(block, path))) throw new BaselineError("an item lies outside its block");
-      return block.deleted ? items.filter((item) => !isLeaving(item)) : items;
+      if (block.deletions === "done") return items.filter((item) => !isLeaving(item));
+      // What is leaving was not touched, and may as well stay.
+      return block.deletions === "none" ? items.map(staying) : items;
     } catch (cause) {
       this.#damaged.add(block);
       this.#notice(cause instanceof Error ? cause.message : String(cause));
@@ -243,6 +245,7 @@ class DraftFile implements BaselineDraft {
   #file: FileHandle | undefined;
   #newPath: string | undefined;
   #offset = 0;
+  #deletions: Block["deletions"] = "none";
   readonly #blocks: Block[] = [];
   /** Why nothing can be kept; a backup goes on without. */
   #fault: { readonly cause: unknown } | undefined;
@@ -264,7 +267,7 @@ class DraftFile implements BaselineDraft {
       let last: string | null = null;
       for (const item of items) {
         if (linesBytes >= BLOCK_BYTES) {
-          await this.#write(packed(lines), { after, through: last, covered, deleted: false });
+          await this.#write(packed(lines), { after, through: last, covered, deletions: "none" });
           after = last;
           lines = [];
           linesBytes = 0;
@@ -274,7 +277,7 @@ class DraftFile implements BaselineDraft {
         linesBytes += line.length;
         last = item.path;
       }
-      await this.#write(packed(lines), { after, through: range.through, covered, deleted: false });
+      await this.#write(packed(lines), { after, through: range.through, covered, deletions: "none" });
     });
   }
 
@@ -293,11 +296,16 @@ class DraftFile implements BaselineDraft {
     }
   }
 
+  beginDeletions(): void {
+    this.#deletions = "begun";
+  }
+
   async keep(deleted: boolean): Promise<void> {
     await this.#writing;
     if (this.#path === undefined || (this.#blocks.length === 0 && this.#fault === undefined)) return;
     await this.#inTurn(async () => {
-      if (deleted) for (const block of this.#blocks) block.deleted = true;
+      const deletions = deleted ? "done" : this.#deletions;
+      if (deletions !== "none") for (const block of this.#blocks) block.deletions = deletions;
       this.#blocks.sort((left, right) => (left.after === null ? -1 : compareKeys(left.after, right.after ?? "")));
       const index = Buffer.from(JSON.stringify({ blocks: this.#blocks }));
       const trailer = Buffer.alloc(TRAILER_BYTES);
@@ -335,8 +343,8 @@ class DraftFile implements BaselineDraft {
     return this.#writing;
   }
 
-  async #write(bytes: Buffer, { after, through, covered, deleted }: Omit<Block, Place>): Promise<void> {
-    const block = { after, through, covered, deleted };
+  async #write(bytes: Buffer, { after, through, covered, deletions }: Omit<Block, Place>): Promise<void> {
+    const block = { after, through, covered, deletions };
     const offset = await this.#append(bytes);
     this.#blocks.push({ ...block, offset, bytes: bytes.length, digest: digestOf(bytes) });
   }

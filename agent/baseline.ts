@@ -15,7 +15,7 @@ import type { FileMarks } from "./walk.ts";
 export interface KnownFile extends FileMarks {
   /** Without quotes. */
   readonly etag: string;
-  /** The file is gone, and its object to be deleted: forget it once that is done, and not before. */
+  /** The file is gone, and its object to be deleted: it may be, or not. To be forgotten once that is done. */
   readonly leaving?: true;
 }
 
@@ -73,6 +73,13 @@ export function isGone(item: BaselineItem): item is GoneEntry {
 /** Whether an item is to be forgotten when all that was to be deleted is. */
 export function isLeaving(item: BaselineItem): boolean {
   return isGone(item) || (!isHole(item) && item.leaving === true);
+}
+
+/** The same item where nothing was deleted: what was to leave is still there. */
+export function staying(item: BaselineItem): BaselineItem {
+  if (!("leaving" in item)) return item;
+  const { leaving: _, ...stays } = item;
+  return stays;
 }
 
 export function isHole(item: BaselineItem): item is UnknownEntry {

@@ -11,6 +11,7 @@
  *   file               -                       of the same size, not older than the file   keep (adopted)
  *   unknown            any                     any                                         note as unknown
  *   gone               -                       (the listing tells)                         remove
+ *   unlisted           -                       any                                         none of its own
  *   none               -                       below something unknown, folder marker      leave alone
  *   none               -                       any other                                   remove
  *
@@ -65,6 +66,7 @@ export function* planKnown(
   for (const step of steps) {
     if (step.what === "gone") yield { do: "remove", path: step.path, known: step.known };
     else if (step.what === "unknown") yield { do: "note", entry: step.entry, known: step.known };
+    else if (step.what === "unlisted") throw new RangeError("a shard with a hole has to be listed");
     else if (step.what === "same") yield keep(step.file, step.file.etag, step.file, checksum, undefined);
     else {
       const { file, known } = step;
@@ -81,7 +83,7 @@ export async function* planListed(
   doubts: Doubts,
 ): AsyncGenerator<Action, void, undefined> {
   const unknownDirectories = new UnknownDirectories();
-  const entries = steps.filter((step) => step.what !== "gone");
+  const entries = steps.filter((step) => step.what !== "gone" && step.what !== "unlisted");
   for await (const { source: step, target } of march(entries, listing)) {
     if (step === undefined) {
       if (!isFolderMarker(target) && !unknownDirectories.covers(target.path))

@@ -144,6 +144,8 @@ export interface BaselineDraft {
   add(range: Pick<ShardRange, "after" | "through">, items: readonly BaselineItem[], covered: boolean): Promise<void>;
   /** Takes over what an earlier baseline knows after a path; null: all of it. */
   takeOver(earlier: Baseline, after: string | null): Promise<void>;
+  /** Tells that deletions begin: from now on, the objects of what is leaving may be there or not. */
+  beginDeletions(): void;
   /**
    * Puts it in the place of the one before, as a whole.
    *

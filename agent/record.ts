@@ -19,6 +19,8 @@ export interface RecordRequest {
   readonly repairs: string | null;
   /** All of those findings; undefined where the report does not name them all: whatever the pass does is a repair. */
   readonly corrections: readonly Finding[] | undefined;
+  /** Whether the pass before could not delete an object: then it is no repair to delete it now. */
+  readonly isUndeleted: (path: string) => boolean;
   readonly root: BytePath;
   /** When the pass began, by the host's clock. */
   readonly startedMs: number;
@@ -139,8 +141,9 @@ export class PassRecord {
   deleted(path: string): void {
     this.tally.deleted += 1;
     this.#log.info(`Deleted [${path}].`);
-    // The pass before a repair has deleted what the source did not hold.
-    if (this.#repairOf(path, "changed") !== undefined) this.#repaired("unexpected", path);
+    // The pass before a repair has deleted what the source did not hold, or could not.
+    if (!this.#request.isUndeleted(path) && this.#repairOf(path, "changed") !== undefined)
+      this.#repaired("unexpected", path);
   }
 
   /** What was wrong with an object that a repair has mended; undefined when nobody but the user has changed it. */

@@ -78,6 +78,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,
       corrections,
+      isUndeleted: repaired?.synced.isUndeleted ?? (() => false),
       listsAll: repaired !== undefined && corrections === undefined,
       baseline: earlier,
       draft,

@@ -29,6 +29,10 @@ import { hasChecksum, hasContent, send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
+/** How many objects that a listing shows are remembered as to be deleted, of each shard. */
+const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
+/** How many objects are remembered that could not be deleted. */
+const MOST_UNDELETED = 1_000;
 /** After so many uploads in a row have failed, the fault is not with the files. */
 const MAX_FAILURES_IN_A_ROW = 20;
 /** How many of the objects that must not be deleted are shown on the screen. */
@@ -72,6 +76,8 @@ export interface ShardsResult {
   readonly isEmpty: boolean;
   /** Whether all that was to be deleted is gone. */
   readonly allDeleted: boolean;
+  /** Whether an object was to be deleted, and is still there; of a great many, not all are told apart. */
+  readonly isUndeleted: (path: string) => boolean;
 }
 
 /** @throws {Failure} when the pass could not be ended; what was uploaded is in the bucket, nothing else was deleted */
@@ -99,9 +105,9 @@ class Pass {
   readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
-  #deletionFaults = 0;
   /** Objects that were there before and stay. */
   #staying = 0;
+  readonly #undeleted = new Set<string>();
   #failuresInARow = 0;
   #fault: { readonly cause: unknown } | undefined;
 
@@ -115,7 +121,7 @@ class Pass {
   async run(): Promise<ShardsResult> {
     const { root, target, shardEntries, baseline, corrections, oneFileSystem } = this.#request;
     const { disk } = this.#ports;
-    const before = await disk.facts(root, true);
+    const before = await disk.facts(root, true).catch((cause: unknown) => Promise.reject(this.#rootFault(cause)));
     const walked = walk({
       root,
       keyPrefix: target.keyPrefix,
@@ -125,7 +131,9 @@ class Pass {
       oneFileSystem,
     });
     const known = baseline?.items() ?? NOTHING;
-    const steps = stepsOf(walked, corrections === undefined ? known : correct(known, corrections, target.keyPrefix));
+    const { keyPrefix } = target;
+    const remembered = corrections === undefined ? known : correct(known, corrections, keyPrefix);
+    const steps = stepsOf(walked, remembered, keyPrefix);
     const shards = new Limit(SHARDS_IN_FLIGHT);
     const working: Promise<void>[] = [];
     try {
@@ -158,7 +166,8 @@ class Pass {
       tally: this.#record.tally,
       isWhole,
       isEmpty: this.#record.filesSeen === 0,
-      allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#deletionFaults === 0,
+      allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#undeleted.size === 0,
+      isUndeleted: (path) => this.#undeleted.size >= MOST_UNDELETED || this.#undeleted.has(path),
     };
   }
 
@@ -235,6 +244,7 @@ class Pass {
     const items: (BaselineItem | undefined)[] = [];
     const working = new Set<Promise<void>>();
     let reached: string | undefined;
+    let removals = 0;
     let ended = false;
     try {
       for await (const action of actions) {
@@ -257,8 +267,9 @@ class Pass {
           }
           case "remove":
             reached = action.path;
-            // What a listing shows, the validator finds again; it may be more than memory holds.
-            if (!isListed) items.push(leaving(action));
+            removals += 1;
+            // A listing may show more than memory holds: then it is asked again, should they not be deleted.
+            if (!isListed || removals <= MOST_LISTED_REMOVALS) items.push(leaving(action));
             if (mode === "sync") await held.add(target.keyPrefix + action.path);
             break;
           default: {
@@ -291,7 +302,7 @@ class Pass {
       await draft.add(
         range,
         settled.filter((item) => item !== undefined),
-        ended || !isListed,
+        !isListed || (ended && removals <= MOST_LISTED_REMOVALS),
       );
     }
     if (this.#fault !== undefined) throw this.#fault.cause;
@@ -303,7 +314,9 @@ class Pass {
     const { baseline, listsAll, mode } = this.#request;
     if (listsAll || baseline === undefined || !baseline.covers(range)) return true;
     // A check sends nothing, and so must see what is there of a file that is not as it was.
-    return steps.some((step) => step.what === "file" && (step.inHole || mode === "verify-only"));
+    return steps.some(
+      (step) => step.what === "unlisted" || (step.what === "file" && (step.inHole || mode === "verify-only")),
+    );
   }
 
   async *#planListed(range: ShardRange, steps: readonly Step[]): AsyncGenerator<Action, void, undefined> {
@@ -358,6 +371,7 @@ class Pass {
       await this.#guard(count);
       await this.#request.beforeDeleting();
       this.#request.enter("deleting");
+      this.#request.draft.beginDeletions();
     }
     await this.#spool.replay({
       remove: async (keys) => {
@@ -374,10 +388,13 @@ class Pass {
 
   async #remove(keys: readonly string[]): Promise<void> {
     const faults = await this.#ports.bucket.remove(keys);
-    this.#deletionFaults += faults.length;
+    const pathOf = (key: string) => key.slice(this.#request.target.keyPrefix.length);
     const kept = new Set(faults.map(({ key }) => key));
-    for (const { key, reason } of faults) this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
-    for (const key of keys) if (!kept.has(key)) this.#record.deleted(key.slice(this.#request.target.keyPrefix.length));
+    for (const { key, reason } of faults) {
+      if (this.#undeleted.size < MOST_UNDELETED) this.#undeleted.add(pathOf(key));
+      this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
+    }
+    for (const key of keys) if (!kept.has(key)) this.#record.deleted(pathOf(key));
   }
 
   /** @throws {Failure} when the deletions look like a mistake */
@@ -495,7 +512,7 @@ class StepScale implements ShardScale<Step> {
   }
 
   fits(step: Step): boolean {
-    if (step.what !== "gone") return this.#manifest.fits(step);
+    if (step.what !== "gone" && step.what !== "unlisted") return this.#manifest.fits(step);
     if (this.#gone >= this.#most) return false;
     this.#gone += 1;
     return true;
@@ -515,6 +532,8 @@ function leaving({ path, known }: { path: string; known: KnownFile | undefined }
 /** What to remember of a step that the pass did not come to. */
 function leftItemOf(step: Step): BaselineItem | undefined {
   if (step.what === "gone") return leaving(step);
+  // Its shard is listed, and not covered unless that came to its end.
+  if (step.what === "unlisted") return undefined;
   if (step.what === "unknown") return step.known ?? { path: step.path, unknown: true };
   return step.what === "same" ? step.file : step.known;
 }

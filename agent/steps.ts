@@ -6,12 +6,14 @@
  *   file      the same file                        same
  *   file      another one, none, or a gone object  file
  *   file      at or below a hole                   file, in a hole
+ *   file      the same or another, leaving         file, in a hole: its object may be deleted, or not
  *   unknown   any                                  unknown
  *   none      below something unknown              none
  *   none      file or gone object                  gone
- *   none      hole                                 none
+ *   none      hole                                 unlisted, where the hole ends
  */
 import { isUnknown, UnknownDirectories } from "#shared/entry.ts";
+import { keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 import { march } from "#shared/march.ts";
 import { type BaselineItem, isGone, isHole, isSame, type KnownFile } from "./baseline.ts";
 import type { WalkEntry, WalkedFile, WalkedUnknown } from "./walk.ts";
@@ -35,16 +37,33 @@ export type Step =
       readonly entry: WalkedUnknown;
       readonly known: KnownFile | undefined;
     }
-  | { readonly what: "gone"; readonly path: string; readonly known: KnownFile | undefined };
+  | { readonly what: "gone"; readonly path: string; readonly known: KnownFile | undefined }
+  /** All was read up to here, and nobody knows what the bucket holds before it, beside the files. */
+  | { readonly what: "unlisted"; readonly path: string };
 
 export async function* stepsOf(
   walked: AsyncIterable<WalkEntry>,
   baseline: AsyncIterable<BaselineItem>,
+  keyPrefix: string,
 ): AsyncGenerator<Step, void, undefined> {
   const unknownDirectories = new UnknownDirectories();
   const holes = new UnknownDirectories();
+  const maxPathBytes = MAX_KEY_BYTES - keyBytes(keyPrefix);
+  let hole: string | undefined;
+  /** The end of a hole that could be read this time. */
+  const endOfHole = function* (): Generator<Step, void, undefined> {
+    if (hole !== undefined && !unknownDirectories.covers(hole))
+      yield { what: "unlisted", path: hole.endsWith("/") ? lastKeyBelow(hole, maxPathBytes) : hole };
+    hole = undefined;
+  };
   for await (const { source, target } of march(walked, baseline)) {
-    if (target !== undefined && isHole(target)) holes.pass(target);
+    const path = source?.path ?? target?.path ?? "";
+    if (hole !== undefined && !(hole.endsWith("/") && path.startsWith(hole))) yield* endOfHole();
+    if (target !== undefined && isHole(target)) {
+      holes.pass(target);
+      // A file that is there again is compared with what the bucket has.
+      if (source === undefined || target.path.endsWith("/")) hole ??= target.path;
+    }
     const known = target === undefined || isHole(target) || isGone(target) ? undefined : target;
     if (source === undefined) {
       if (!isHole(target) && !unknownDirectories.covers(target.path)) {
@@ -55,12 +74,15 @@ export async function* stepsOf(
       yield { what: "unknown", path: source.path, unknown: true, entry: source, known };
     } else {
       const file = source as WalkedFile;
-      const { path, sizeBytes } = file;
-      if (known !== undefined && isSame(file, known)) yield { what: "same", path, sizeBytes, file: known };
+      const { sizeBytes } = file;
+      if (known !== undefined && !known.leaving && isSame(file, known))
+        yield { what: "same", path, sizeBytes, file: known };
       else {
-        const inHole = (target !== undefined && isHole(target)) || (known === undefined && holes.covers(path));
+        const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
+        const inHole = isAtHole || (known === undefined && holes.covers(path));
         yield { what: "file", path, sizeBytes, file, known, inHole };
       }
     }
   }
+  yield* endOfHole();
 }

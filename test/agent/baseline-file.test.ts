@@ -133,6 +133,12 @@ suite("A baseline", () => {
     const leaving = { ...file("b"), leaving: true } as BaselineItem;
     const gone: BaselineItem = { path: "c", gone: true };
     await keep(store, [[ALL, [file("a"), leaving, gone], true]], false);
+    assert.deepEqual((await read(store)).items, [file("a"), file("b"), gone]);
+    const draft = store.draft(SUBJECT, RUN);
+    await draft.add(ALL, [file("a"), leaving, gone], true);
+    draft.beginDeletions();
+    await draft.keep(false);
+    await draft.close();
     assert.deepEqual((await read(store)).items, [file("a"), leaving, gone]);
     await keep(store, [[ALL, [file("a"), leaving, gone], true]], true);
     assert.deepEqual((await read(store)).items, [file("a")]);

@@ -37,7 +37,7 @@ async function* stream<E>(entries: readonly E[]): AsyncGenerator<E, void, undefi
 }
 
 async function steps(entries: readonly WalkEntry[], items: readonly BaselineItem[]): Promise<Step[]> {
-  return Array.fromAsync(stepsOf(stream(entries), stream(items)));
+  return Array.fromAsync(stepsOf(stream(entries), stream(items), ""));
 }
 
 /** The actions for a shard that is listed. */
@@ -125,7 +125,6 @@ const WITHOUT_LISTING: readonly Row[] = [
     item: known("a"),
     action: ["note a"],
   },
-  { title: "a hole without a file is nothing", item: { path: "a", unknown: true }, action: [] },
 ];
 
 const LISTED: readonly Row[] = [
@@ -282,13 +281,41 @@ suite("Without a listing", () => {
     const entries = ["d", "d/a", "d/b/c", "d0"].map((path) => file(path));
     const taken = await steps(entries, [{ path: "d/", unknown: true }]);
     assert.deepEqual(
-      taken.map((step) => [step.path, step.what === "file" && step.inHole]),
+      taken.map((step) => [step.what === "file" ? step.path : step.what, step.what === "file" && step.inHole]),
       [
         ["d", false],
         ["d/a", true],
         ["d/b/c", true],
+        ["unlisted", false],
         ["d0", false],
       ],
+    );
+  });
+
+  test("a hole that could be read is unlisted up to its end, also where nothing is left in it", async () => {
+    const holes = ["a", "d/", "d/e/", "z/"].map((path) => ({ path, unknown: true }) as const);
+    const taken = await steps([file("b"), unknown("z/")], holes);
+    assert.deepEqual(
+      taken.map((step) => [step.what, step.path.slice(0, 3)]),
+      [
+        ["unlisted", "a"],
+        ["file", "b"],
+        ["unlisted", "d/\u{10ffff}".slice(0, 3)],
+        ["unknown", "z/"],
+      ],
+    );
+    assert.throws(() => [...planKnown(taken, NO_DOUBTS)], RangeError);
+  });
+
+  test("a file that was leaving when deletions began is in a hole, whatever it is like", async () => {
+    const entries = [file("a"), file("b", { modifiedMs: 1 })];
+    const taken = await steps(entries, [
+      { ...known("a"), leaving: true },
+      { ...known("b"), leaving: true },
+    ]);
+    assert.deepEqual(
+      taken.map((step) => step.what === "file" && step.inHole),
+      [true, true],
     );
   });
 });
@@ -323,7 +350,8 @@ const path = fc
   .map((segments) => segments.join("/"));
 
 test("is what a naive model says, for any walk and any listing", async () => {
-  const files = fc.uniqueArray(fc.record({ path, sizeBytes: fc.nat(1), modifiedMs: fc.nat(3) }), {
+  const someTime = fc.nat(3);
+  const files = fc.uniqueArray(fc.record({ path, sizeBytes: fc.nat(1), modifiedMs: someTime }), {
     selector: (one) => one.path,
   });
   const unknowns = fc.uniqueArray(
@@ -336,7 +364,7 @@ test("is what a naive model says, for any walk and any listing", async () => {
         path.map((one) => `${one}/`),
       ),
       sizeBytes: fc.nat(1),
-      modifiedMs: fc.nat(3),
+      modifiedMs: someTime,
     }),
     { selector: (one) => one.path },
   );

@@ -1,7 +1,16 @@
 /** Runs with a baseline, without one, with a damaged one: what they ask of the bucket, and that all end alike. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -37,6 +46,11 @@ function baselinePath(one: Simulation): string {
   const folder = join(one.stateFolder, "baselines");
   const [name = "none"] = readdirSync(folder);
   return join(folder, name);
+}
+
+/** What a run says that others have damaged, and that it has repaired. */
+function repairs({ lines }: Ran): string[] {
+  return lines.map(({ text }) => text).filter((text) => text.startsWith("Repaired "));
 }
 
 suite("With a baseline", () => {
@@ -177,6 +191,26 @@ suite("With a baseline", () => {
     one.on = disk;
     const back = await asked(one);
     assert.deepEqual([back.outcome, back.calls], ["success", []]);
+  });
+
+  test("fault 27: what is gone below a directory that could not be read is deleted once it can, and is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });
+    await one.run();
+    one.on = diskBut(disk, {
+      directory: (path) => {
+        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
+        return disk.directory(path);
+      },
+    });
+    assert.equal((await one.run()).outcome, "incomplete");
+    one.on = disk;
+    rmSync(join(one.folder, "locked"), { recursive: true });
+    const next = await one.run();
+    assert.equal(next.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(next), []);
+    assert.deepEqual((await asked(one)).calls, []);
   });
 
   test("fault 27: what lies below a directory that cannot be read is listed and compared once it can, not sent", async (t) => {
@@ -417,6 +451,62 @@ suite("A run that does not come to its end", () => {
     const next = await asked(one);
     assert.deepEqual([next.outcome, next.calls], ["success", ["remove"]]);
     assert.deepEqual(one.data, one.source);
+  });
+
+  /** A run that deletes and is then interrupted. */
+  async function interruptedAfterDeleting(one: Simulation): Promise<void> {
+    let deletes = false;
+    await interrupted(one, (call) => {
+      const ends = deletes && call === "send";
+      deletes ||= call === "remove";
+      return ends;
+    });
+  }
+
+  test("fault 51: a file that comes back after its deletion is sent again, and is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { ...TREE, "moved/a": "a", "moved/b": "b" });
+    await one.run();
+    const away = `${one.folder}-away`;
+    t.after(() => rmSync(away, { recursive: true, force: true }));
+    renameSync(join(one.folder, "moved"), away);
+    await interruptedAfterDeleting(one);
+    assert.ok(!("moved/a" in one.data));
+    // To move a directory changes nothing of the files in it.
+    renameSync(away, join(one.folder, "moved"));
+    const next = await one.run();
+    assert.equal(next.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(next), []);
+  });
+
+  test("fault 51: what a listing has shown as extra is deleted by the next one, and is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.bucket.place("p/extra", "of others");
+    await interrupted(one, (call) => call === "remove");
+    assert.ok("extra" in one.data);
+    const next = await one.run();
+    assert.equal(next.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(next), []);
+  });
+
+  test("what could not be deleted is no repair when it can be", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    rmSync(join(one.folder, "z"));
+    const { remove } = one.bucket;
+    one.bucket.remove = async (keys) => {
+      one.bucket.remove = remove;
+      return keys.map((key) => ({ key, reason: "S3 does not say that it is gone" }));
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.equal(ran.messages.at(-1)?.repairs, ran.messages[0]?.run);
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(ran), []);
   });
 
   test("fault 65: without a report the next one takes what was sent as sent, and has it checked", async (t) => {

@@ -599,6 +599,21 @@ suite("The source", () => {
     }
   });
 
+  test("fault 25: whose root cannot be looked at, when the run has begun, is named", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    let looks = 0;
+    one.on = diskBut(disk, {
+      facts: async (path, follow) => {
+        if (path === bytePath(one.folder, "").slice(0, -1) && ++looks === 2) throw systemError("EIO");
+        return disk.facts(path, follow);
+      },
+    });
+    const ran = await one.run();
+    assert.equal(ran.outcome, "failed");
+    assert.equal(ran.error?.message, `Cannot walk the source [${one.folder}]: input/output error.`);
+  });
+
   test("fault 28: with an unreadable file keeps its old object, names it, and deletes the rest", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, TREE);

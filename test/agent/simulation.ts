@@ -234,6 +234,7 @@ export class Simulation {
         return {
           add: (...added) => draft.add(...added),
           takeOver: (...taken) => draft.takeOver(...taken),
+          beginDeletions: () => draft.beginDeletions(),
           keep: async (deleted) => {
             this.before("keep the baseline");
             await draft.keep(deleted);
