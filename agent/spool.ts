@@ -6,6 +6,7 @@ import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure } from "./errors.ts";
+import { reasonOf } from "./system-error.ts";
 
 /** What is done with a shard that was held back, in this order. */
 export interface HeldShardUse {
@@ -43,19 +44,16 @@ export class Spool {
     return open(path, "wx", 0o600);
   }
 
-  /** Goes through all that is held. */
+  /**
+   * Goes through all that is held.
+   *
+   * @throws {Failure} when it cannot be read; and what its use throws
+   */
   async replay({ remove, send }: HeldShardUse): Promise<void> {
     for (const path of this.#files) {
-      const file = await open(path);
-      try {
-        // One line is one batch, or at last the message.
-        for await (const line of file.readLines()) {
-          const held = JSON.parse(line) as readonly string[] | string;
-          if (typeof held === "string") await send(held);
-          else await remove(held);
-        }
-      } finally {
-        await file.close();
+      for await (const held of heldIn(path)) {
+        if (typeof held === "string") await send(held);
+        else await remove(held);
       }
     }
   }
@@ -63,6 +61,26 @@ export class Spool {
   async close(): Promise<void> {
     const folder = await this.#folder?.catch(() => undefined);
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** One line is one batch, or at last the message. */
+async function* heldIn(path: string): AsyncGenerator<readonly string[] | string, void, undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    for await (const line of file.readLines()) yield JSON.parse(line) as readonly string[] | string;
+  } catch (cause) {
+    throw new Failure({
+      outcome: "failed",
+      operation: "read the list of deletions in",
+      subject: path,
+      reason: reasonOf(cause),
+      hint: "What was sent stays. Run again: the next run deletes what this one did not.",
+      cause,
+    });
+  } finally {
+    await file?.close();
   }
 }
 
@@ -122,7 +140,7 @@ export class HeldShard {
         outcome: "failed",
         operation: "keep the list of deletions below",
         subject: tmpdir(),
-        reason: cause instanceof Error ? cause.message : String(cause),
+        reason: reasonOf(cause),
         hint: "Nothing was deleted. Set TMPDIR to a directory with room, then run again: what was sent stays.",
         cause,
       });

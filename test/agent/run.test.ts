@@ -921,7 +921,7 @@ suite("Faults of the bucket", () => {
     };
     const ran = await one.run();
     assert.equal(ran.outcome, "failed");
-    assert.match(ran.error?.message ?? "", /^Cannot keep the list of deletions below \[.*missing\]: ENOENT/);
+    assert.match(ran.error?.message ?? "", /^Cannot keep the list of deletions below \[.*missing\]: no such file\.$/);
     assert.match(ran.error?.hint ?? "", /Nothing was deleted\. Set TMPDIR/);
     assert.equal(one.data.extra, "extra");
   });

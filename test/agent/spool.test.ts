@@ -1,7 +1,9 @@
 /** What is held back until all uploads are done comes again in order, in batches, and leaves nothing on disk. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { suite, test } from "node:test";
+import { Failure } from "#agent/errors.ts";
 import { Spool } from "#agent/spool.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 
@@ -37,6 +39,25 @@ suite("The spool", () => {
       'remove 1: b\n"\u2028 to b\n"\u2028',
       "send two",
     ]);
+  });
+
+  test("says what it could not read, where a list of deletions is lost", async (t) => {
+    const folder = temporaryFolder(t);
+    const { TMPDIR: usual = "" } = process.env;
+    process.env.TMPDIR = folder;
+    const spool = new Spool();
+    const shard = spool.shard(0);
+    await shard.add("a");
+    await shard.hold("one");
+    await shard.close();
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    await assert.rejects(replayed(spool), (error) => {
+      assert.ok(error instanceof Failure);
+      assert.match(error.message, /^Cannot read the list of deletions in \[.*shard-0\.ndjson\]: no such file\.$/);
+      return error.hint.includes("Run again");
+    });
+    await spool.close();
+    process.env.TMPDIR = usual;
   });
 
   test("writes nothing for a shard without deletions, and leaves nothing of the others", async (t) => {
