@@ -8,7 +8,7 @@
  *   file               no object known         none                                        send
  *   file               of another size         of another size                             send
  *   file               known, of the same size known, in a hole, or doubtful               compare
- *   file               -                       of the same size, not older than the file   keep (adopted)
+ *   file               -                       of the same size, newer than the file       keep (adopted)
  *   unknown            any                     any                                         note as unknown
  *   gone               -                       (the listing tells)                         remove
  *   unlisted           -                       any                                         none of its own
@@ -53,8 +53,8 @@ export interface Doubts {
 }
 
 /**
- * How far clocks may be apart, of validator and bucket, and how much later than shown an object may be written (S3
- * shows whole seconds). Too much only costs a comparison.
+ * How far clocks may be apart, of validator, bucket and host, how much later than shown an object may be written (S3
+ * shows whole seconds), and a file be changed (FAT: 2 s). Too much only costs a comparison.
  */
 const DOUBT_TOLERANCE_MS = 5_000;
 
@@ -132,5 +132,5 @@ function objectIsDoubtful({ modifiedMs }: ObjectEntry, { objectsSinceMs }: Doubt
 
 /** The time of the change counts, not only that of the content, which `cp -p`, `tar` and `rsync -t` set back. */
 function isNewer(file: WalkedFile, object: ObjectEntry): boolean {
-  return Math.max(file.modifiedMs, file.changedMs, file.placedMs) > object.modifiedMs;
+  return Math.max(file.modifiedMs, file.changedMs, file.placedMs) > object.modifiedMs - DOUBT_TOLERANCE_MS;
 }
