@@ -1,6 +1,6 @@
 /**
- * A bucket in memory, as S3 behaves: keys in byte order, ETags from content, checksums and parts checked. It notes what
- * is done to it, and lets a test step in before each call. Shares no code with what it tests.
+ * A bucket in memory, as S3 behaves: keys in byte order, ETags from content, checksums and parts checked, every version
+ * kept. It notes what is done to it, and lets a test step in before each call. Shares no code with what it tests.
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -26,25 +26,50 @@ export class MemoryBucket implements Bucket {
   /** Called before each call; what it throws, the call throws. */
   before: (call: Call, key: string) => void | Promise<void> = () => {};
   pageSize = 1_000;
+  /** Whether objects are encrypted with KMS: then no ETag tells of the content. */
+  encrypted = false;
   now: () => number = () => Date.now();
   #uploadCount = 0;
+  #versionCount = 0;
+  /** What was at each key before, the newest last; undefined: nothing. */
+  readonly #older = new Map<string, (MemoryObject | undefined)[]>();
 
   /** Puts an object there as somebody else would. */
   place(key: string, content: string | Buffer, modifiedMs: number = this.now()): MemoryObject {
     const body = Buffer.from(content);
-    const object = { body, etag: md5(body).toString("hex"), modifiedMs };
-    this.objects.set(key, object);
+    const object = { body, etag: this.#etag(md5(body).toString("hex")), modifiedMs };
+    this.#change(key, object);
     return object;
   }
 
-  keys(): string[] {
-    return [...this.objects.keys()].sort(byBytes);
+  /** Deletes an object as anybody would: in a versioned bucket, what was there stays behind it. */
+  delete(key: string): void {
+    this.#change(key, undefined);
+  }
+
+  /** Whether something was at a key before what is there now. */
+  hasOlder(key: string): boolean {
+    return this.#older.has(key);
+  }
+
+  /** Deletes the newest version, be it an object or a delete marker: what was there before returns, with its old time. */
+  deleteNewestVersion(key: string): void {
+    const older = this.#older.get(key) ?? [];
+    const object = older.pop();
+    if (older.length === 0) this.#older.delete(key);
+    if (object === undefined) this.objects.delete(key);
+    else this.objects.set(key, object);
+  }
+
+  keys(keyPrefix = "", after = ""): string[] {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(keyPrefix));
+    return (after === "" ? keys : keys.filter((key) => byBytes(key, after) > 0)).sort(byBytes);
   }
 
   async fetchPage({ keyPrefix, startAfter, token }: Parameters<Bucket["fetchPage"]>[0]) {
     await this.before("fetchPage", keyPrefix);
     const after = token === undefined ? (startAfter ?? "") : Buffer.from(token, "base64").toString("utf8");
-    const rest = this.keys().filter((key) => key.startsWith(keyPrefix) && byBytes(key, after) > 0);
+    const rest = this.keys(keyPrefix, after);
     const shown = rest.slice(0, this.pageSize);
     const truncated = shown.length < rest.length;
     return {
@@ -96,8 +121,8 @@ export class MemoryBucket implements Bucket {
     const body = Buffer.concat(bodies);
     if (body.length !== sizeBytes) throw new Error("InvalidRequest");
     this.uploads.delete(uploadId);
-    const etag = `${md5(Buffer.concat(bodies.map(md5))).toString("hex")}-${bodies.length}`;
-    this.objects.set(key, { body, etag, modifiedMs: this.now() });
+    const etag = `${this.#etag(md5(Buffer.concat(bodies.map(md5))).toString("hex"))}-${bodies.length}`;
+    this.#change(key, { body, etag, modifiedMs: this.now() });
     return { etag };
   }
 
@@ -110,7 +135,7 @@ export class MemoryBucket implements Bucket {
     await this.before("remove", keys[0] ?? "");
     for (const key of keys) {
       this.events.push(`delete ${key}`);
-      this.objects.delete(key);
+      this.delete(key);
     }
     return [];
   }
@@ -129,6 +154,20 @@ export class MemoryBucket implements Bucket {
   async #note(call: Call, key: string): Promise<void> {
     await this.before(call, key);
     this.events.push(`${call} ${key}`);
+  }
+
+  #change(key: string, object: MemoryObject | undefined): void {
+    const now = this.objects.get(key);
+    if (now === undefined && object === undefined) return;
+    this.#older.set(key, [...(this.#older.get(key) ?? []), now]);
+    if (object === undefined) this.objects.delete(key);
+    else this.objects.set(key, object);
+  }
+
+  #etag(digest: string): string {
+    if (!this.encrypted) return digest;
+    this.#versionCount += 1;
+    return md5(Buffer.from(`${digest} ${this.#versionCount}`)).toString("hex");
   }
 
   #upload(uploadId: string) {

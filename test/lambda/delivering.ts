@@ -74,8 +74,11 @@ export function messageBody(entries: readonly ManifestEntry[], changes: Partial<
   });
 }
 
-export function record(body: string, receiveCount = 1): SQSRecord {
-  const messageId = `message-${randomBytes(4).toString("hex")}`;
+export function record(
+  body: string,
+  receiveCount = 1,
+  messageId = `message-${randomBytes(4).toString("hex")}`,
+): SQSRecord {
   return {
     messageId,
     receiptHandle: `receipt-${messageId}`,
