@@ -92,10 +92,13 @@ export class Concurrency {
 export class AdaptiveLimit {
   readonly #concurrency: Concurrency;
   readonly #limit: Limit;
+  readonly #nowMs: () => number;
 
-  constructor(bounds: ConcurrencyBounds) {
+  /** @param nowMs a clock that never goes back */
+  constructor(bounds: ConcurrencyBounds, nowMs: () => number = () => performance.now()) {
     this.#concurrency = new Concurrency(bounds);
     this.#limit = new Limit(bounds.first);
+    this.#nowMs = nowMs;
   }
 
   get places(): number {
@@ -107,14 +110,14 @@ export class AdaptiveLimit {
     const waited = this.#limit.isFull;
     const release = await this.#limit.acquire();
     return (sizeBytes) => {
-      this.#concurrency.ended(sizeBytes, waited, performance.now());
+      this.#concurrency.ended(sizeBytes, waited, this.#nowMs());
       this.#limit.resize(this.places);
       release();
     };
   }
 
   slowDown(): void {
-    this.#concurrency.slowDown(performance.now());
+    this.#concurrency.slowDown(this.#nowMs());
     this.#limit.resize(this.places);
   }
 }

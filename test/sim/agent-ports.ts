@@ -1,5 +1,6 @@
 /** The agent's ports in a simulated world: each call waits for its turn, and may fail as the plan of the run says. */
 import { explain } from "#agent/aws-errors.ts";
+import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { type Failure, UploadLost } from "#agent/errors.ts";
 import type { Bucket, Disk, OpenFile, Ports } from "#agent/ports.ts";
 import { ListingError } from "#shared/listing.ts";
@@ -30,6 +31,7 @@ export function agentPorts(agent: Agent): Omit<Ports, "baselines"> {
   return {
     disk: diskOf(agent),
     bucket: bucketOf(agent),
+    files: new AdaptiveLimit(FILES_IN_FLIGHT, () => world.scheduler.nowMs),
     queue: { send: (body) => request(agent, "send", () => agent.watch.send(body), undefined) },
     clock: {
       now: () => new Date(world.hostNowMs),
