@@ -36,7 +36,8 @@ try {
   process.stdout.write(`\n${counts}`);
   process.exitCode = exitCode === 0 && counts === NONE_RAN ? 1 : exitCode;
 } finally {
-  for (const pidFile of globSync("*/engine.pid", { cwd: scratch })) await stopEngine(join(scratch, dirname(pidFile)));
+  for (const pidFile of globSync("{*,*/*}/engine.pid", { cwd: scratch }))
+    await stopEngine(join(scratch, dirname(pidFile)));
   rmSync(scratch, { recursive: true, force: true });
 }
 

@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { liveEngine } from "#test/live-engine.ts";
+import { whatIsAsked } from "#test/what-is-asked.ts";
 
 interface Scope {
   after(hook: () => void): void;
@@ -126,19 +127,4 @@ export function errorDocument(code: string): string {
 function tell(outgoing: ServerResponse, { status, body }: Answer): void {
   outgoing.writeHead(status, { "content-type": "application/xml", "content-length": Buffer.byteLength(body) });
   outgoing.end(body);
-}
-
-function whatIsAsked({ method = "", url = "/", headers }: IncomingMessage): { operation: string; key: string } {
-  const target = String(headers["x-amz-target"] ?? "");
-  if (target !== "") return { operation: target.slice(target.indexOf(".") + 1), key: "" };
-  const { pathname, searchParams } = new URL(url, "https://any");
-  const [, , ...segments] = pathname.split("/");
-  const key = decodeURIComponent(segments.join("/"));
-  const has = (name: string) => searchParams.has(name);
-  if (key === "")
-    return { operation: has("delete") ? "DeleteObjects" : has("list-type") ? "ListObjectsV2" : method, key };
-  if (method === "POST")
-    return { operation: has("uploads") ? "CreateMultipartUpload" : "CompleteMultipartUpload", key };
-  if (has("uploadId")) return { operation: method === "DELETE" ? "AbortMultipartUpload" : "UploadPart", key };
-  return { operation: `${method.charAt(0)}${method.slice(1).toLowerCase()}Object`, key };
 }
