@@ -11,21 +11,24 @@ import { publish } from "./publish.ts";
 import { addResult, type Circumstances, type Results } from "./results.ts";
 import { Stage } from "./stage.ts";
 import { targetTable, workTable } from "./tables.ts";
-import { SIZES, WORK_NAMES, type WorkName, worksOn } from "./works.ts";
+import { SIZES, type Size, WORK_NAMES, type WorkName, worksOn } from "./works.ts";
 
 const USAGE = `Usage: npm run bench -- [WORK...] [--size full|small] [--server real|engine]
-                        [--json FILE] [--publish]
+                        [--rounds N] [--most-files N] [--json FILE] [--publish]
   WORK       ${WORK_NAMES.join(" ")}; all of them when none is named
   --size     small: a few files, to see that it works
   --server   engine: the local engine is S3, also where MinIO or versitygw is
              installed
+  --rounds   how often each work is repeated, but for growth and startup
+  --most-files
+             leaves out the sizes of growth that are above it
   --json     what was measured, beside what the file holds of other works;
              .local/bench.json when not given
   --publish  write to docs/performance.*, docs/growth.svg instead`;
 
 interface Arguments {
   readonly works: readonly WorkName[];
-  readonly size: keyof typeof SIZES;
+  readonly size: Size;
   readonly engineOnly: boolean;
   readonly json: string;
   readonly publish: boolean;
@@ -36,16 +39,23 @@ function readArguments(argv: readonly string[]): Arguments | undefined {
   const options = {
     size: { type: "string", default: "full" },
     server: { type: "string", default: "real" },
+    rounds: { type: "string" },
+    "most-files": { type: "string" },
     json: { type: "string" },
     publish: { type: "boolean", default: false },
   } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
-    const { size, server, publish } = values;
+    const { size: sizeName, server, publish } = values;
     const works = WORK_NAMES.filter((name) => positionals.length === 0 || positionals.includes(name));
     const isKnown = positionals.every((name) => works.some((work) => work === name));
-    if (!isKnown || !isSize(size) || (server !== "real" && server !== "engine")) return undefined;
-    if (publish && (values.json !== undefined || size !== "full")) return undefined;
+    if (!isKnown || !isSize(sizeName) || (server !== "real" && server !== "engine")) return undefined;
+    if (publish && (values.json !== undefined || sizeName !== "full")) return undefined;
+    const usual: Size = SIZES[sizeName];
+    const rounds = Number(values.rounds ?? usual.rounds);
+    const mostFiles = Number(values["most-files"] ?? Number.POSITIVE_INFINITY);
+    if (!Number.isSafeInteger(rounds) || rounds < 1 || !(mostFiles > 0)) return undefined;
+    const size = { ...usual, rounds, growthFiles: usual.growthFiles.filter((files) => files <= mostFiles) };
     const json = publish ? join(ROOT, "docs/performance.json") : (values.json ?? join(ROOT, ".local/bench.json"));
     return { works, size, engineOnly: server === "engine", json, publish };
   } catch {
@@ -79,7 +89,7 @@ async function measureAll(
   { works, size, json, publish: isPublished }: Arguments,
   argv: readonly string[],
 ) {
-  const measured = worksOn(stage, SIZES[size]);
+  const measured = worksOn(stage, size);
   const command = ["npm run bench", ...(argv.length > 0 ? ["--", ...argv] : [])].join(" ");
   mkdirSync(dirname(json), { recursive: true });
   let results: Results = {};

@@ -3,7 +3,7 @@ import { medianOf } from "./measure.ts";
 import type { Row } from "./results.ts";
 import { OURS } from "./tools.ts";
 
-const PANEL = { width: 400, height: 300, left: 56, right: 100, top: 36, bottom: 40 } as const;
+const PANEL = { width: 400, height: 300, left: 56, right: 112, top: 36, bottom: 40 } as const;
 const COLORS = ["#0072b2", "#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#e69f00"] as const;
 /** Labels that would touch are moved apart. */
 const LABEL_HEIGHT = 13;

@@ -32,6 +32,9 @@ const BUCKET = "cback-bench";
 const PROFILE = "bench";
 const QUIET_MS = 500;
 
+/** Past the proxies, where bandwidth and CPU of this machine are what counts, or through them. */
+export type Route = "direct" | "proxies";
+
 export interface StageRequest {
   /** Whether the engine is the S3 server, whatever is installed. */
   readonly engineOnly: boolean;
@@ -66,12 +69,8 @@ export class Stage {
     return mkdtempSync(join(this.folder, `${name}-`));
   }
 
-  /**
-   * A tool's piece of work at a prefix.
-   *
-   * @param route past the proxies, where bandwidth and CPU of this machine are what counts, or through them
-   */
-  task(tool: Tool, route: "direct" | "proxies", task: Pick<Task, "directory" | "keyPrefix" | "stateDirectory">): Task {
+  /** A tool's piece of work at a prefix. */
+  task(tool: Tool, route: Route, task: Pick<Task, "directory" | "keyPrefix" | "stateDirectory">): Task {
     const { engine, server, hostProxy, queueProxy } = this.#parts;
     const direct = { s3: server?.endpoint ?? engine.endpoint, engine: engine.endpoint };
     const through = { s3: hostProxy.endpoint, engine: queueProxy.endpoint };

@@ -8,7 +8,7 @@ import type { Command } from "./measure.ts";
 import { versionIn } from "./s3-server.ts";
 
 /** Where a tool finds the services. */
-export interface Route {
+export interface Endpoints {
   readonly s3: string;
   /** For queues, in front of the engine. */
   readonly engine: string;
@@ -46,7 +46,7 @@ export const OURS = "ours";
 const RCLONE_REMOTE = "bench";
 const RCLONE_SETTINGS = ["--size-only", "--fast-list", "--transfers=32", "--checkers=32", "--quiet"];
 
-export function environmentFor(base: NodeJS.ProcessEnv, { s3, engine }: Route): NodeJS.ProcessEnv {
+export function environmentFor(base: NodeJS.ProcessEnv, { s3, engine }: Endpoints): NodeJS.ProcessEnv {
   return {
     ...base,
     AWS_ENDPOINT_URL: engine,

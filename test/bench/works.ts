@@ -1,10 +1,11 @@
 /** The pieces of work that are measured, each for all tools that can do it, side by side in turns. */
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RACY_MS } from "#agent/baseline.ts";
 import { AS_S3, type Latency, NONE } from "./latency-proxy.ts";
 import { type Command, CommandFailed, type Figures, type Measured } from "./measure.ts";
 import type { Row, WorkResult } from "./results.ts";
-import type { Stage } from "./stage.ts";
+import type { Route, Stage } from "./stage.ts";
 import { OURS, type Tool } from "./tools.ts";
 import { fillTree } from "./tree.ts";
 
@@ -12,7 +13,7 @@ const MIB = 1024 * 1024;
 /** Content that no work reads: only how many files there are counts. */
 const LEAST_BYTES = 16;
 
-interface Size {
+export interface Size {
   readonly rounds: number;
   readonly uploadFiles: number;
   /** Of the works about a bucket that is full already. */
@@ -72,9 +73,9 @@ export function worksOn(stage: Stage, size: Size): Readonly<Record<WorkName, Wor
         title: `${inWords(size.fullFiles)} unchanged files, with latency; then the bucket is checked, by whoever can`,
         rows: await inTurns(stage, stage.tools, {
           ...{ files: size.fullFiles, rounds: size.rounds, latency: AS_S3 },
-          commands(tool, route) {
+          turn(tool, route) {
             const task = stage.task(tool, route, { directory, keyPrefix, stateDirectory });
-            return [...tool.sync(task), ...tool.check(task)];
+            return { commands: [...tool.sync(task), ...tool.check(task)] };
           },
         }),
       };
@@ -86,8 +87,10 @@ export function worksOn(stage: Stage, size: Size): Readonly<Record<WorkName, Wor
         title: `${inWords(size.fullFiles)} files that are in the bucket already, nothing known of them, with latency`,
         rows: await inTurns(stage, stage.tools, {
           ...{ files: size.fullFiles, rounds: size.rounds, latency: AS_S3 },
-          commands: (tool, route) =>
-            tool.sync(stage.task(tool, route, { directory, keyPrefix, stateDirectory: stage.directory("state") })),
+          turn(tool, route) {
+            const task = stage.task(tool, route, { directory, keyPrefix, stateDirectory: stage.directory("state") });
+            return { commands: tool.sync(task) };
+          },
         }),
       };
     },
@@ -120,17 +123,17 @@ interface Turns {
   readonly rounds: number;
   /** Undefined: past the proxies, after one round through them, which warms up and counts the requests. */
   readonly latency: Latency | undefined;
-  commands(tool: Tool, route: "direct" | "proxies"): Command[];
-  /** After each tool's turn, not measured. */
+  turn(tool: Tool, route: Route): Turn;
+}
+
+interface Turn {
+  readonly commands: readonly Command[];
+  /** What is not measured. */
   readonly after?: () => Promise<void>;
 }
 
 /** A peer that fails keeps its row, with the reason; ours must not fail. */
-async function inTurns(
-  stage: Stage,
-  tools: readonly Tool[],
-  { files, rounds, latency, commands, after }: Turns,
-): Promise<Row[]> {
+async function inTurns(stage: Stage, tools: readonly Tool[], { files, rounds, latency, turn }: Turns): Promise<Row[]> {
   const records = tools.map((tool) => ({ tool, ...newRecord() }));
   const warmUps = latency === undefined ? 1 : 0;
   for (let round = 0; round < warmUps + rounds; round++) {
@@ -139,7 +142,8 @@ async function inTurns(
       const route = latency !== undefined || round < warmUps ? "proxies" : "direct";
       stage.begin(latency ?? NONE);
       try {
-        const measured = await stage.measure(commands(record.tool, route));
+        const { commands, after } = turn(record.tool, route);
+        const measured = await stage.measure(commands);
         await stage.settle();
         if (route === "proxies") record.requests = stage.requests();
         if (round >= warmUps) addRound(record, measured, stage.lastUploadMs());
@@ -190,14 +194,18 @@ async function firstUploads(
   latency?: Latency,
 ): Promise<Row[]> {
   const directory = makeTree(stage, files, bytesEach);
-  const keyPrefix = "first/";
   return inTurns(stage, tools, {
     ...{ files, rounds, latency },
-    commands: (tool, route) =>
-      tool.sync(stage.task(tool, route, { directory, keyPrefix, stateDirectory: stage.directory("state") })),
-    async after() {
-      const count = await stage.empty(keyPrefix);
-      if (count !== files) throw new CommandFailed(`it left ${count} objects for ${files} files`);
+    turn(tool, route) {
+      const stateDirectory = stage.directory("state");
+      const keyPrefix = `${basename(stateDirectory)}/`;
+      return {
+        commands: tool.sync(stage.task(tool, route, { directory, keyPrefix, stateDirectory })),
+        async after() {
+          const count = await stage.empty(keyPrefix);
+          if (count !== files) throw new CommandFailed(`it left ${count} objects for ${files} files`);
+        },
+      };
     },
   });
 }
