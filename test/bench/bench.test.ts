@@ -1,11 +1,13 @@
 /** That the bench works, with a few files, on the engine, beside whichever peers there are. It says nothing of speed. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { growthPlot } from "./plot.ts";
+import { PUBLISHED_RESULTS, published } from "./publish.ts";
 import { type Results, type Row, readResults } from "./results.ts";
 import { SIZES, WORK_NAMES, type WorkName } from "./works.ts";
 
@@ -40,6 +42,11 @@ test("node test/bench/bench.ts --size small --server engine --json FILE", async 
     growthFiles,
   );
   assert.match(growthPlot(results.growth?.rows ?? []), /^<svg .*>ours, unchanged<.*<\/svg>\n$/s);
+});
+
+test("docs show what docs/performance.json holds", () => {
+  for (const [path, content] of published(readResults(PUBLISHED_RESULTS)))
+    assert.equal(readFileSync(path, "utf8"), content, `${path}: node test/bench/publish.ts writes it anew`);
 });
 
 test("a work that there is not is refused, with what there is", async () => {

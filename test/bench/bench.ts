@@ -7,7 +7,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { ROOT } from "#infra/local/paths.ts";
-import { publish } from "./publish.ts";
+import { PUBLISHED_RESULTS, publish } from "./publish.ts";
 import { addResult, type Circumstances, type Results } from "./results.ts";
 import { Stage } from "./stage.ts";
 import { targetTable, workTable } from "./tables.ts";
@@ -56,7 +56,7 @@ function readArguments(argv: readonly string[]): Arguments | undefined {
     const mostFiles = Number(values["most-files"] ?? Number.POSITIVE_INFINITY);
     if (!Number.isSafeInteger(rounds) || rounds < 1 || !(mostFiles > 0)) return undefined;
     const size = { ...usual, rounds, growthFiles: usual.growthFiles.filter((files) => files <= mostFiles) };
-    const json = publish ? join(ROOT, "docs/performance.json") : (values.json ?? join(ROOT, ".local/bench.json"));
+    const json = publish ? PUBLISHED_RESULTS : (values.json ?? join(ROOT, ".local/bench.json"));
     return { works, size, engineOnly: server === "engine", json, publish };
   } catch {
     return undefined;
@@ -90,7 +90,7 @@ async function measureAll(
   argv: readonly string[],
 ) {
   const measured = worksOn(stage, size);
-  const command = ["npm run bench", ...(argv.length > 0 ? ["--", ...argv] : [])].join(" ");
+  const command = ["npm run bench", ...(argv.length > 0 ? ["--", ...withoutFile(argv)] : [])].join(" ");
   mkdirSync(dirname(json), { recursive: true });
   let results: Results = {};
   for (const name of works) {
@@ -104,6 +104,12 @@ async function measureAll(
   console.log(`\n${targetTable(Object.fromEntries(works.map((name) => [name, results[name]])) as Results)}`);
   if (isPublished) publish(results);
   console.error(`\nWritten to ${json}.`);
+}
+
+/** Where the results went is nothing that they depend on. */
+function withoutFile(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf("--json");
+  return at < 0 ? argv : argv.toSpliced(at, 2);
 }
 
 function circumstancesOf({ server, tools }: Stage, command: string): Omit<Circumstances, "loadBefore"> {

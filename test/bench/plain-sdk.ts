@@ -5,7 +5,7 @@
  *     node plain-sdk.mjs DIRECTORY s3://BUCKET/PREFIX/
  */
 import { createReadStream } from "node:fs";
-import { open, opendir, readFile } from "node:fs/promises";
+import { opendir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   CompleteMultipartUploadCommand,
@@ -36,9 +36,7 @@ async function* files(folder: string, keyPrefix: string): AsyncGenerator<{ path:
 }
 
 async function sync({ path, Key }: { path: string; Key: string }): Promise<void> {
-  const file = await open(path);
-  const { size } = await file.stat();
-  await file.close();
+  const { size } = await stat(path);
   if (sizes.get(Key) === size) return;
   if (size <= PART_BYTES) await client.send(new PutObjectCommand({ Bucket, Key, Body: await readFile(path) }));
   else await putParts(path, Key, size);
