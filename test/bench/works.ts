@@ -57,7 +57,7 @@ export function worksOn(stage: Stage, size: Size): Readonly<Record<WorkName, Wor
   const oursAndPeers = stage.tools.filter(({ name, isPeer }) => isPeer || name === OURS);
   let full: FullBucket | undefined;
   const fullBucket = async () => {
-    full ??= await fillBucket(stage, size.fullFiles);
+    full ??= await fillBucket(stage, size.fullFiles, "proxies");
     return full;
   };
 
@@ -218,22 +218,28 @@ interface FullBucket {
   readonly measured: Measured;
 }
 
-/** Ours fills it; so it is ours that knows of it. */
-async function fillBucket(stage: Stage, files: number): Promise<FullBucket> {
+/**
+ * Ours fills it; so it is ours that knows of it.
+ *
+ * @param route the one that is measured later: what ours knows, it believes only of the same endpoint
+ */
+async function fillBucket(stage: Stage, files: number, route: Route): Promise<FullBucket> {
   const directory = makeTree(stage, files, LEAST_BYTES);
   const made = { directory, keyPrefix: `full-${files}/`, stateDirectory: stage.directory("state") };
   // What has only just changed is not believed to be as it was.
   await sleep(RACY_MS + 100);
+  stage.begin(NONE);
   stage.say(`Filling the bucket with ${inWords(files)} files ...`);
   const [ours] = stage.tools;
   if (ours?.name !== OURS) throw new Error("ours is not the first of the tools");
-  const measured = await stage.measure(ours.sync(stage.task(ours, "direct", made)));
+  const measured = await stage.measure(ours.sync(stage.task(ours, route, made)));
   return { ...made, measured };
 }
 
 /** A first upload by ours; then, nothing having changed, one run of each. */
 async function growTo(stage: Stage, tools: readonly Tool[], files: number): Promise<Row[]> {
-  const { directory, keyPrefix, stateDirectory, measured } = await fillBucket(stage, files);
+  const route = "direct";
+  const { directory, keyPrefix, stateDirectory, measured } = await fillBucket(stage, files, route);
   const rows = [...tools].flatMap((tool) => {
     if (tool.name !== OURS) return [];
     const record = newRecord();
@@ -244,7 +250,7 @@ async function growTo(stage: Stage, tools: readonly Tool[], files: number): Prom
     stage.say(`${tool.name}: ${inWords(files)} unchanged files ...`);
     const record = newRecord();
     try {
-      const task = stage.task(tool, "direct", { directory, keyPrefix, stateDirectory });
+      const task = stage.task(tool, route, { directory, keyPrefix, stateDirectory });
       addRound(record, await stage.measure(tool.sync(task)), undefined);
     } catch (error) {
       if (!(error instanceof CommandFailed) || tool.name === OURS) throw error;
