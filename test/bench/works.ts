@@ -225,7 +225,7 @@ interface FullBucket {
  */
 async function fillBucket(stage: Stage, files: number, route: Route): Promise<FullBucket> {
   const directory = makeTree(stage, files, LEAST_BYTES);
-  const made = { directory, keyPrefix: `full-${files}/`, stateDirectory: stage.directory("state") };
+  const made = { directory, keyPrefix: `full-${basename(directory)}/`, stateDirectory: stage.directory("state") };
   // What has only just changed is not believed to be as it was.
   await sleep(RACY_MS + 100);
   stage.begin(NONE);
