@@ -276,12 +276,17 @@ class Pass {
             const { path, sizeBytes } = action.file;
             const release = await this.#ports.files.acquire();
             reached = path;
-            const [position, itemPosition] = [entries.push(undefined) - 1, items.push(action.known) - 1];
+            // Of a file that was not sent, the bucket may hold what nobody remembers. Not so after an interruption, but
+            // for what a listing has shown: many new files do not make the old ones be listed.
+            const hole = { path, unknown: true as const };
+            const isShown = action.do === "compare" || action.was === "changed";
+            const unsettled = action.known ?? (isShown ? hole : undefined);
+            const [position, itemPosition] = [entries.push(undefined) - 1, items.push(unsettled) - 1];
             const work = this.#transfer(action)
               .then(
                 (entry) => {
                   entries[position] = entry;
-                  items[itemPosition] = itemOf(entry) ?? action.known;
+                  items[itemPosition] = itemOf(entry) ?? action.known ?? hole;
                 },
                 (cause: unknown) => this.#stop(cause),
               )

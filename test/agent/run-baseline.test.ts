@@ -213,6 +213,25 @@ suite("With a baseline", () => {
     assert.deepEqual((await asked(one)).calls, []);
   });
 
+  test("fault 28: the object of a file that could not be read is deleted with the file, and is no repair", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.bucket.place("p/z", "of another size");
+    one.on = diskBut(disk, {
+      open: async (path) => {
+        if (path === bytePath(one.folder, "z")) throw systemError("EACCES");
+        return disk.open(path);
+      },
+    });
+    assert.equal((await one.run()).outcome, "incomplete");
+    one.on = disk;
+    rmSync(join(one.folder, "z"));
+    const next = await one.run();
+    assert.equal(next.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(next), []);
+  });
+
   test("fault 27: what lies below a directory that cannot be read is listed and compared once it can, not sent", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });

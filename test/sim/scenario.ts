@@ -130,10 +130,11 @@ class Scenario {
         this.#forget();
         break;
       case "come back": {
-        // Of the files in it, nothing tells that they were away.
-        const bring = this.#canForget ? () => {} : takeAway(world);
-        for (let count = random.between(1, 2); count > 0; count--) await this.#run(this.#disturbed());
-        bring();
+        // Of the files in it, nothing tells that they were away; of their objects, that they may be.
+        const bringBack = this.#canForget ? () => {} : takeAway(world);
+        const interruptAfter = random.between(15, 60);
+        await this.#run({ ...QUIET, switches: [LONG_TIMEOUT], interruptAfter, requestFaults: random.pick([0, 0.1]) });
+        bringBack();
         break;
       }
       case "clock":
