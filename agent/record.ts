@@ -73,6 +73,7 @@ export class PassRecord {
   different({ path, sizeBytes }: FileMarks, etag: string): KnownEntry {
     this.#filesSeen += 1;
     this.tally.count("different");
+    this.tally.fileBytes += sizeBytes;
     return { path, sizeBytes, etag };
   }
 

@@ -414,7 +414,7 @@ class Pass {
         outcome: "safety-stop",
         operation: "sync",
         subject: textOfBytes(root),
-        reason: `the source has no file, but ${url} has ${count} objects`,
+        reason: `the source has no file, but ${url} has ${count} ${count === 1 ? "object" : "objects"}`,
         hint: "Nothing was deleted. Check that the source is mounted; --allow-empty-source deletes them.",
       });
     const shown = await this.#tellWithheld();

@@ -35,7 +35,11 @@ export class SyncStack extends Stack {
     const output = (name: string, value: string, description: string) =>
       new CfnOutput(this, name, { value, description });
     output(STACK_OUTPUT.bucket, backup.bucket.bucketName, "The bucket");
-    output(STACK_OUTPUT.bucketUrl, `s3://${backup.bucket.bucketName}`, "What hosts sync to, as s3BucketUrl");
+    output(
+      STACK_OUTPUT.bucketUrl,
+      `s3://${backup.bucket.bucketName}`,
+      "The bucket as s3BucketUrl; a host with a prefix of its own adds that",
+    );
     output(
       STACK_OUTPUT.queueUrl,
       backup.queue.queueUrl,

@@ -361,7 +361,7 @@ suite("The source", () => {
     assert.equal(stopped.outcome, "safety-stop");
     assert.equal(
       stopped.error?.message,
-      `Cannot sync [${one.folder}]: the source has no file, but s3://data/p/ has 1 objects.`,
+      `Cannot sync [${one.folder}]: the source has no file, but s3://data/p/ has 1 object.`,
     );
     assert.match(stopped.error?.hint ?? "", /--allow-empty-source/);
     assert.deepEqual([one.data, stopped.leftovers], [{ x: "x" }, []]);
