@@ -29,7 +29,7 @@ interface Sending {
   readonly file: FileMarks;
   /** What was there at the last run. */
   readonly known: KnownFile | undefined;
-  /** What the listing says of its object; undefined where there is none. */
+  /** What is said of its object, by the listing or by the baseline; undefined where neither knows of one. */
   readonly was: "missing" | "changed" | undefined;
   /** Whether only the object has changed since the last run, and not the file. */
   readonly isDrift: boolean;
@@ -71,7 +71,7 @@ export function* planKnown(
     else {
       const { file, known } = step;
       if (known?.sizeBytes === file.sizeBytes) yield keep(file, known.etag, known, true, undefined);
-      else yield { do: "send", file, known, was: undefined, isDrift: false };
+      else yield { do: "send", file, known, was: step.isThere ? "changed" : undefined, isDrift: false };
     }
   }
 }

@@ -540,5 +540,6 @@ function leftItemOf(step: Step): BaselineItem | undefined {
   // Its shard is listed, and not covered unless that came to its end.
   if (step.what === "unlisted") return undefined;
   if (step.what === "unknown") return step.known ?? { path: step.path, unknown: true };
-  return step.what === "same" ? step.file : step.known;
+  if (step.what === "same") return step.file;
+  return step.known ?? (step.isThere ? { path: step.path, gone: true } : undefined);
 }

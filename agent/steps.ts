@@ -29,6 +29,8 @@ export type Step =
       readonly known: KnownFile | undefined;
       /** Whether nobody knows what the bucket holds of it, though the baseline tells of all around it. */
       readonly inHole: boolean;
+      /** An object lies there, and nobody knows of what content. */
+      readonly isThere?: true;
     }
   | {
       readonly what: "unknown";
@@ -80,7 +82,8 @@ export async function* stepsOf(
       else {
         const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
         const inHole = isAtHole || (known === undefined && holes.covers(path));
-        yield { what: "file", path, sizeBytes, file, known, inHole };
+        const isThere = target !== undefined && isGone(target);
+        yield { what: "file", path, sizeBytes, file, known, inHole, ...(isThere && { isThere }) };
       }
     }
   }

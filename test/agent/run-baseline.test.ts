@@ -232,6 +232,29 @@ suite("With a baseline", () => {
     assert.deepEqual(repairs(next), []);
   });
 
+  test("fault 51: of an object to be deleted whose file came back, an interruption forgets nothing", async (t) => {
+    for (const interrupted of ["before it is sent", "while it is sent"]) {
+      const one = simulation(t);
+      writeTree(one.folder, TREE);
+      one.bucket.place("p/d/x", "seen");
+      one.before = (call) => {
+        if (call.startsWith("remove")) one.interrupt();
+      };
+      assert.equal((await one.run()).outcome, "interrupted");
+      one.before = (call) => {
+        if (call.startsWith(interrupted === "while it is sent" ? "put p/d/x" : "put p/0")) one.interrupt();
+      };
+      writeTree(one.folder, { "0": "sent first", "d/x": "back again" });
+      assert.equal((await one.run()).outcome, "interrupted");
+      one.before = () => {};
+      rmSync(join(one.folder, "d"), { recursive: true });
+      const next = await one.run();
+      assert.equal(next.outcome, "success", interrupted);
+      assert.deepEqual(one.data, one.source, interrupted);
+      assert.deepEqual(repairs(next), [], interrupted);
+    }
+  });
+
   test("fault 27: what lies below a directory that cannot be read is listed and compared once it can, not sent", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });

@@ -233,7 +233,8 @@ export function changeBucket(world: World, canForget: boolean): string {
     case "delete the newest version": {
       // What returns may be of others, in the same size and older than the last proof: no baseline, no suspicion.
       if (canForget) return "nothing";
-      const older = [...new Set([...keys, fresh])].filter((known) => bucket.hasOlder(known));
+      // Nor a folder marker that comes back while what stood in its place is about to be deleted.
+      const older = [...new Set([...keys, fresh])].filter((known) => !known.endsWith("/") && bucket.hasOlder(known));
       if (older.length === 0) return "nothing";
       const chosen = random.pick(older);
       bucket.deleteNewestVersion(chosen);
