@@ -89,7 +89,7 @@ export function findTools({ agent, plainSdk }: Built, ownVersion: string): Tool[
       version: ownVersion,
       sync(task) {
         const log = join(task.stateDirectory, "agent.log");
-        return [command(task, node, agent, "--quiet", "--logfile", log, task.directory, urlOf(task))];
+        return [command(task, node, agent, "--logfile", log, task.directory, urlOf(task))];
       },
       check: () => [],
       startArgv: [node, agent, "--help"],
