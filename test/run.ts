@@ -1,6 +1,6 @@
 /**
  * `npm test [-- PATH... | OPTION...]`: runs the test files, with an engine only if one of them needs it, and closes with
- * one line of counts. `npm run test:deploy` runs those that are only run when asked for. Exits non-zero if a test failed or none ran, and leaves nothing behind, not even on Ctrl-C.
+ * one line of counts. `npm run test:deploy` and `test:bench` run those that are only run when asked for. Exits non-zero if a test failed or none ran, and leaves nothing behind, not even on Ctrl-C.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -12,8 +12,8 @@ const ROOT = join(import.meta.dirname, "..");
 const FILES_AT_ONCE = 2;
 /** Tests in these folders use the real engine. */
 const ENGINE_FOLDERS = ["test/e2e/", "test/faults/", "test/infra/local/"];
-/** These start engines of their own, and deploy into each again and again. */
-const DEPLOY_FOLDER = "test/deploy/";
+/** These start engines of their own, and deploy into each; they are run when asked for. */
+const ASKED_FOLDERS = ["test/deploy/", "test/bench/"];
 const NONE_RAN = "0 passed, 0 failed\n";
 
 process.chdir(ROOT);
@@ -21,7 +21,9 @@ const parameters = process.argv.slice(2);
 const paths = parameters.filter((parameter) => existsSync(parameter));
 const options = parameters.filter((parameter) => !existsSync(parameter));
 const files =
-  paths.length > 0 ? paths.flatMap(testFiles) : testFiles("test").filter((file) => !file.startsWith(DEPLOY_FOLDER));
+  paths.length > 0
+    ? paths.flatMap(testFiles)
+    : testFiles("test").filter((file) => !ASKED_FOLDERS.some((folder) => file.startsWith(folder)));
 const needsEngine = files.some((file) => ENGINE_FOLDERS.some((folder) => file.startsWith(folder)));
 
 /** All temporary folders of the tests are in here, so that those of a test that was interrupted go too. */
