@@ -382,6 +382,7 @@ class Pass {
       remove: async (keys) => {
         this.#check();
         if (complete) await this.#remove(keys);
+        else for (const key of keys) this.#leave(key);
       },
       send: (message) => this.#ports.queue.send(message),
     });
@@ -393,13 +394,21 @@ class Pass {
 
   async #remove(keys: readonly string[]): Promise<void> {
     const faults = await this.#ports.bucket.remove(keys);
-    const pathOf = (key: string) => key.slice(this.#request.target.keyPrefix.length);
     const kept = new Set(faults.map(({ key }) => key));
     for (const { key, reason } of faults) {
-      if (this.#undeleted.size < MOST_UNDELETED) this.#undeleted.add(pathOf(key));
+      this.#leave(key);
       this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
     }
-    for (const key of keys) if (!kept.has(key)) this.#record.deleted(pathOf(key));
+    for (const key of keys) if (!kept.has(key)) this.#record.deleted(this.#pathOf(key));
+  }
+
+  /** Notes an object that was to be deleted, and stays. */
+  #leave(key: string): void {
+    if (this.#undeleted.size < MOST_UNDELETED) this.#undeleted.add(this.#pathOf(key));
+  }
+
+  #pathOf(key: string): string {
+    return key.slice(this.#request.target.keyPrefix.length);
   }
 
   /** @throws {Failure} when the deletions look like a mistake */

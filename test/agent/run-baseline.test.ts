@@ -50,7 +50,7 @@ function baselinePath(one: Simulation): string {
 
 /** What a run says that others have damaged, and that it has repaired. */
 function repairs({ lines }: Ran): string[] {
-  return lines.map(({ text }) => text).filter((text) => text.startsWith("Repaired "));
+  return lines.map(({ text }) => text).filter((text) => text.startsWith("Repaired ["));
 }
 
 suite("With a baseline", () => {
@@ -532,6 +532,26 @@ suite("A run that does not come to its end", () => {
     assert.equal(next.outcome, "success");
     assert.deepEqual(one.data, one.source);
     assert.deepEqual(repairs(next), []);
+  });
+
+  test("fault 27: what was not deleted, for the source could not be read as a whole, is no repair when it can be", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { ...TREE, "locked/a": "a" });
+    await one.run();
+    rmSync(join(one.folder, "z"));
+    one.bucket.objects.delete("p/a.txt");
+    const { directory } = disk;
+    let reads = 0;
+    one.on = diskBut(disk, {
+      directory: (path) => {
+        if (path === bytePath(one.folder, "locked") && ++reads === 1) throw systemError("EACCES");
+        return directory(path);
+      },
+    });
+    const ran = await one.run();
+    assert.equal(ran.outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.deepEqual(repairs(ran), ["Repaired [a.txt]: it was missing."]);
   });
 
   test("what could not be deleted is no repair when it can be", async (t) => {
