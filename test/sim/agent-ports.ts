@@ -4,6 +4,7 @@ import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { type Failure, UploadLost } from "#agent/errors.ts";
 import type { Bucket, Disk, OpenFile, Ports } from "#agent/ports.ts";
 import { ListingError } from "#shared/listing.ts";
+import { newContent } from "./changes.ts";
 import { factsOf, type Node, systemError } from "./memory-disk.ts";
 import type { RunWatch } from "./observer.ts";
 import type { RunPlan } from "./run-plan.ts";
@@ -17,9 +18,6 @@ interface Agent {
   readonly watch: RunWatch;
   readonly isInterrupted: () => boolean;
 }
-
-/** Of what is to be deleted, more is refused than of other requests: a bucket's policy may do it, object by object. */
-const REFUSALS_TO_FAULTS = 4;
 
 export function agentPorts(agent: Agent): Omit<Ports, "baselines"> {
   const { world, process, plan } = agent;
@@ -64,7 +62,16 @@ function diskOf({ world, process, plan }: Agent): Disk {
     facts: (path, follow) => call(`facts ${path}`, () => disk.facts(path, follow)),
     async open(path) {
       const node = await call(`open ${path}`, () => disk.openFile(path));
-      return openFile(node, (name, work) => call(`${name} ${path}`, work));
+      return openFile(node, (name, work) =>
+        call(`${name} ${path}`, () => {
+          const result = work();
+          if (node.kind === "file" && random.chance(plan.rewrites)) {
+            disk.write(path, newContent(random, node.content.length));
+            world.observer.sourceChanged();
+          }
+          return result;
+        }),
+      );
     },
   };
 }
@@ -154,7 +161,7 @@ function bucketOf(agent: Agent): Bucket {
         agent,
         `remove ${keys.join(" ")}`,
         async () => {
-          const refused = keys.filter(() => random.chance(agent.plan.requestFaults * REFUSALS_TO_FAULTS));
+          const refused = keys.filter(() => random.chance(agent.plan.refusals));
           const removed = keys.filter((key) => !refused.includes(key));
           for (const key of removed) watch.remove(key);
           await bucket.remove(removed);

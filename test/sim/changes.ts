@@ -59,9 +59,13 @@ export function prepare({ disk, random }: World): void {
 }
 
 /** One change of the source. @returns what it was, for a trace */
-export function editSource(world: World, during: "run" | "pause", canForget: boolean): string {
+export function editSource(
+  world: World,
+  during: "run" | "pause",
+  canForget: boolean,
+  edit: Edit = world.random.weighted(EDITS),
+): string {
   const { random, disk, traits } = world;
-  const edit = random.weighted(EDITS);
   if (canForget && HIDDEN_WITHOUT_BASELINE.includes(edit)) return "nothing";
   if (during === "run" && traits.tickMs >= COARSE_TICK_MS && HIDDEN_BY_TICKS.includes(edit)) return "nothing";
   const all = disk.paths(SOURCE);

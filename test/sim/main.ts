@@ -5,7 +5,7 @@
  *   npm run sim -- --seeds 10000 [--from 1]   prints seeds, steps, violations
  *   npm run sim -- --seed 17                  one seed, with all that happens in it
  *   npm run sim -- --kill-points [--seed 1]   a run over many shards, killed at each of its calls
- *   npm run sim -- --mutants [--seeds 2000]   each small fault must be seen within so many seeds
+ *   npm run sim -- --mutants [--seeds 3000]   each small fault must be seen within so many seeds
  *   npm run sim -- --mutant NAME              one of them, until it is seen
  */
 import { spawnSync } from "node:child_process";
@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const from = Number(values.from);
-const seeds = Number(values.seeds ?? (values.mutant !== undefined || values.mutants ? 2_000 : 1_000));
+const seeds = Number(values.seeds ?? (values.mutant !== undefined || values.mutants ? 3_000 : 1_000));
 
 if (values.mutants) proveMutants();
 else if (values.mutant !== undefined) await seeMutant(values.mutant);

@@ -26,7 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "deletes though the source could not be read as a whole",
     file: "agent/shards.ts",
     text: "if (complete) await this.#remove(keys);",
-    by: "await this.#remove(keys);",
+    by: "if (keys.length > 0) await this.#remove(keys);",
   },
   { name: "skips the guard of an empty source", file: "agent/shards.ts", text: "this.#guard(count);", by: "" },
   {
@@ -46,6 +46,12 @@ export const MUTANTS: readonly Mutant[] = [
     file: "agent/shards.ts",
     text: "if (!isListed || removals <= MOST_LISTED_REMOVALS) items",
     by: "if (!isListed) items",
+  },
+  {
+    name: "forgets that an object is there whose file could not be sent",
+    file: "agent/shards.ts",
+    text: "itemOf(entry) ?? action.known ?? hole",
+    by: "itemOf(entry) ?? action.known",
   },
   {
     name: "does not list again what could not be read",
@@ -174,11 +180,5 @@ export const MUTANTS: readonly Mutant[] = [
     file: "lambda/validate.ts",
     text: "} else if (!isFolderMarker(target) && !unknownDirectories.covers(target.path)) {",
     by: "} else if (!isFolderMarker(target)) {",
-  },
-  {
-    name: "overwrites a part that is there",
-    file: "lambda/publish.ts",
-    text: "return (await bucket.read(partKey(prefix, run, shard))) !== undefined;",
-    by: "return false;",
   },
 ];

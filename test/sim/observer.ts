@@ -190,7 +190,9 @@ export class RunWatch {
     const { verifyOnly, uploadOnly, allowEmptySource } = this.#options;
     if (verifyOnly || uploadOnly) throw new Violation(`[${key}] is deleted where the switches forbid it`);
     const object = this.#world.bucket.objects.get(key);
-    if (object?.body.length === 0 && key.endsWith("/")) throw new Violation(`the folder marker [${key}] is deleted`);
+    // Others may have put it in the place of an object that was to be deleted.
+    const isMarker = object?.body.length === 0 && key.endsWith("/");
+    if (isMarker && !this.touched.has(key)) throw new Violation(`the folder marker [${key}] is deleted`);
     if (this.truths.every(({ files }) => files.has(path)))
       throw new Violation(`I1: [${key}] is deleted, and is no extra`);
     if (this.truths.every(({ unknown }) => isUnknown(path, unknown)))
@@ -228,7 +230,8 @@ export class RunWatch {
     const [, repaired, was] = /^Repaired \[([\s\S]*)\]: it was (\w+)\.$/.exec(text) ?? [];
     if (repaired !== undefined) {
       const key = this.#world.traits.prefix + repaired;
-      if (!this.#forgetful && !this.#observer.forgetful && !this.touched.has(key))
+      const isExcused = this.#forgetful || this.#observer.forgetful || this.#isChanged(repaired);
+      if (!isExcused && !this.touched.has(key))
         throw new Violation(`[${key}] is said to be repaired (${was}), and nobody has damaged it`);
     }
     if (text.startsWith("What this run sent cannot be remembered")) this.#observer.forgetful = true;
@@ -316,6 +319,11 @@ export class RunWatch {
   /** All that the source has held at a path since the run began. */
   #held(path: string): Buffer[] {
     return this.truths.flatMap(({ files }) => files.get(path) ?? []);
+  }
+
+  /** Whether the source was changed at a path since the run began: between two passes nobody can tell who did what. */
+  #isChanged(path: string): boolean {
+    return new Set(this.truths.map(({ files }) => files.get(path)?.toString("latin1"))).size > 1;
   }
 
   #pathOf(key: string): string {

@@ -25,9 +25,15 @@ export interface RunPlan {
   /** Whether the machine goes with it, and all that is not synced. */
   readonly losesPower: boolean;
   readonly interruptAfter: number | undefined;
+  /** Whether it is interrupted as soon as it has deleted something. */
+  readonly interruptsDeletions: boolean;
   /** How many of the agent's requests fail. */
   readonly requestFaults: number;
+  /** How many of the objects that it deletes stay: a bucket's policy may forbid it, one by one. */
+  readonly refusals: number;
   readonly readFaults: number;
+  /** How often a file is rewritten in the same size while it is read. */
+  readonly rewrites: number;
   /** How many calls for the host's own files fail. */
   readonly hostFaults: number;
   readonly validatorFaults: number;
@@ -45,8 +51,11 @@ export const QUIET: RunPlan = {
   crashAfter: undefined,
   losesPower: false,
   interruptAfter: undefined,
+  interruptsDeletions: false,
   requestFaults: 0,
+  refusals: 0,
   readFaults: 0,
+  rewrites: 0,
   hostFaults: 0,
   validatorFaults: 0,
   validatorCrashes: 0,

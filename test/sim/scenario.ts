@@ -25,7 +25,7 @@ const STEPS = {
   run: 5,
   "disturbed run": 5,
   forget: 2,
-  "come back": 1,
+  "come back": 0.8,
   clock: 0.6,
   time: 1,
   drain: 0.5,
@@ -129,14 +129,9 @@ class Scenario {
       case "forget":
         this.#forget();
         break;
-      case "come back": {
-        // Of the files in it, nothing tells that they were away; of their objects, that they may be.
-        const bringBack = this.#canForget ? () => {} : takeAway(world);
-        const interruptAfter = random.between(15, 60);
-        await this.#run({ ...QUIET, switches: [LONG_TIMEOUT], interruptAfter, requestFaults: random.pick([0, 0.1]) });
-        bringBack();
+      case "come back":
+        await this.#comeBack();
         break;
-      }
       case "clock":
         if (this.#lags) world.hostOffsetMs = -random.below(HOUR_MS);
         // With KMS a file from the future is sent by each run, until its time has come.
@@ -150,6 +145,34 @@ class Scenario {
         await world.drain(QUIET);
         break;
     }
+  }
+
+  /** What only the very order of a few things shows, and chance alone hardly brings about. */
+  async #comeBack(): Promise<void> {
+    const random = this.#random;
+    const world = this.#world;
+    const switches = [LONG_TIMEOUT];
+    const run = () => runUndisturbed(world, switches, () => this.#run({ ...QUIET, switches }));
+    world.scheduler.nowMs += PAUSE_MS;
+    const rewriteSome = () => {
+      for (let count = 3; count > 0; count--) this.#note(editSource(world, "pause", this.#canForget, "rewrite"));
+    };
+    if (this.#canForget) {
+      // Changed within the second in which it was sent, and nothing remembered or proven: times hardly tell it.
+      rewriteSome();
+      await this.#run({ ...QUIET, switches, crashAfter: random.between(20, 70) });
+      rewriteSome();
+      for (const path of [...world.files.files.keys()]) if (isBaseline(path)) world.files.files.delete(path);
+      world.observer.forgetful = true;
+    } else {
+      await run();
+      const bringBack = takeAway(world);
+      const interruptsDeletions = random.chance(0.5);
+      await this.#run({ ...QUIET, switches, interruptsDeletions, refusals: interruptsDeletions ? 0 : 1 });
+      // Of the files in it, nothing tells that they were away; of their objects, that they may be.
+      if (interruptsDeletions) bringBack();
+    }
+    await run();
   }
 
   #note(text: string): void {
@@ -175,8 +198,12 @@ class Scenario {
       crashAfter: fate === "crash" ? random.below(end) : undefined,
       losesPower: random.chance(0.5),
       interruptAfter: fate === "interrupt" ? random.below(end) : undefined,
+      interruptsDeletions: false,
       requestFaults: this.#lags ? 0 : some(0.4, 0.08),
+      refusals: some(0.3, 0.4),
       readFaults: some(0.2, 0.05),
+      // A clock that ticks in seconds hides it.
+      rewrites: this.#world.traits.tickMs < SECOND_MS ? some(0.2, 0.2) : 0,
       hostFaults: this.#lags ? 0 : some(0.1, 0.05),
       validatorFaults: some(0.3, 0.15),
       validatorCrashes: some(0.2, 0.4),

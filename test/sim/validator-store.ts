@@ -12,12 +12,18 @@ export interface StoreWatch {
   written(key: string, text: string): void;
 }
 
-export function validatorStore(bucket: MemoryBucket, gate: StoreGate, watch: StoreWatch): BucketPort {
+/** @param cuts whether a page loses its token on the way: it must not be taken for the last one */
+export function validatorStore(
+  bucket: MemoryBucket,
+  gate: StoreGate,
+  watch: StoreWatch,
+  cuts: () => boolean,
+): BucketPort {
   const fetchPage: BucketPort["fetchPage"] = (request) =>
     gate("validator: list", async () => {
       const page = await bucket.fetchPage(request);
       for (const { key } of page.objects) watch.listed(key);
-      return page;
+      return cuts() ? { ...page, truncated: true, nextToken: undefined } : page;
     });
   const keysFrom: BucketPort["keysFrom"] = async (prefix) => {
     const keys: string[] = [];

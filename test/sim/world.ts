@@ -109,7 +109,7 @@ export class World {
     for (let turn = 0; ; turn++) {
       if (turn === MOST_TURNS) throw new Violation("the run does not end");
       plan.meanwhile.get(turn)?.();
-      await this.#turn(plan);
+      const name = await this.#turn(plan);
       if (fault !== undefined) throw fault;
       if (ending !== undefined) break;
       if (plan.crashAfter !== undefined && agent.calls >= plan.crashAfter) {
@@ -118,7 +118,8 @@ export class World {
         if (plan.losesPower) this.files.losePower(this.random);
         break;
       }
-      if (!interrupted && plan.interruptAfter !== undefined && agent.calls >= plan.interruptAfter) {
+      const isTime = plan.interruptAfter !== undefined && agent.calls >= plan.interruptAfter;
+      if (!interrupted && (isTime || (plan.interruptsDeletions && name?.startsWith("remove ")))) {
         interrupted = true;
         await this.scheduler.wakeAll(agent);
       }
@@ -139,19 +140,21 @@ export class World {
 
   #deliveries = 0;
 
-  async #turn(plan: RunPlan): Promise<void> {
+  /** @returns the call that was carried out */
+  async #turn(plan: RunPlan): Promise<string | undefined> {
     if (plan.validatorWorks && this.random.chance(DELIVERIES_PER_TURN)) await this.#receive(plan);
     const name = await this.scheduler.turn();
     if (this.observer.violation !== undefined) throw this.observer.violation;
     if (name !== undefined) {
       this.trace(`  ${name}`);
-      return;
+      return name;
     }
     // Nobody does anything: time passes until somebody does.
     const nextMs = Math.min(this.scheduler.nextMs, plan.validatorWorks ? this.queue.nextMs : Number.POSITIVE_INFINITY);
-    if (nextMs === Number.POSITIVE_INFINITY) return;
+    if (nextMs === Number.POSITIVE_INFINITY) return undefined;
     this.scheduler.nowMs = Math.max(this.scheduler.nowMs, nextMs);
     if (this.queue.nextMs <= this.scheduler.nowMs && plan.validatorWorks) await this.#receive(plan);
+    return undefined;
   }
 
   async #receive(plan: RunPlan): Promise<void> {
@@ -189,7 +192,7 @@ export class World {
           maxReceiveCount: MAX_RECEIVE_COUNT,
           packageVersion: "0.0.0",
         },
-        bucket: validatorStore(bucket, gate, delivery),
+        bucket: validatorStore(bucket, gate, delivery, () => random.chance(plan.validatorFaults)),
         queue: {
           deliverAgainAfter: async (_receipt, delaySeconds) => {
             message.visibleMs = scheduler.nowMs + delaySeconds * 1_000;
