@@ -1,6 +1,6 @@
 /**
  * The baseline: what a host remembers of its last run, file by file and in key order, so that a walk alone tells what
- * has changed since. Pure; where it is kept is `baseline-file.ts`.
+ * has changed since. Pure; where it is kept is `baseline-store.ts`.
  *
  * An item says that this host saw a file with these facts, and that S3 gave its content this ETag. It never says that
  * the object is still there: that is the validator's to find, of every entry and in every run.
@@ -80,6 +80,11 @@ export function staying(item: BaselineItem): BaselineItem {
   if (!("leaving" in item)) return item;
   const { leaving: _, ...stays } = item;
   return stays;
+}
+
+/** What to remember of an object that is to be deleted, until it is. */
+export function leaving({ path, known }: { path: string; known: KnownFile | undefined }): BaselineItem {
+  return known === undefined ? { path, gone: true } : { ...known, leaving: true };
 }
 
 export function isHole(item: BaselineItem): item is UnknownEntry {

@@ -9,7 +9,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { Target } from "#shared/target.ts";
 import { isMissingBucket } from "./aws-errors.ts";
-import { openBaselines } from "./baseline-file.ts";
+import { openBaselines } from "./baseline-store.ts";
 import { openBucket } from "./bucket.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "./concurrency.ts";
 import { diagnose } from "./diagnose.ts";

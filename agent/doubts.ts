@@ -3,7 +3,7 @@
  * any host of the bucket can bring about, proves nothing; it only makes more be compared. Pure.
  */
 import type { Finding, Report, Status } from "#shared/report.ts";
-import { isSame } from "./last-run.ts";
+import { isSameSource } from "./last-run.ts";
 import type { Doubts } from "./plan.ts";
 
 interface Doubtful {
@@ -17,7 +17,7 @@ interface Doubtful {
 
 export function findDoubts({ source, status, report, checksum }: Doubtful): Doubts {
   const match = status?.latestMatch ?? undefined;
-  const ofThisSource = match !== undefined && isSame(match.source, source);
+  const ofThisSource = match !== undefined && isSameSource(match.source, source);
   const matchMs = ofThisSource ? Date.parse(match.listedFrom) : Number.NEGATIVE_INFINITY;
   return {
     // What is there may be of the other source, with files of the same size: all of it is in doubt.

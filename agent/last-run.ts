@@ -4,10 +4,11 @@
  * bring about, can stop a run; it never proves anything to one (docs/decisions/0013).
  */
 import { decodeStatus, type Report, type Status, statusKey } from "#shared/report.ts";
-import type { Target } from "#shared/target.ts";
+import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Bucket } from "./ports.ts";
+import { reasonOf } from "./system-error.ts";
 
 type Source = Report["source"];
 
@@ -22,7 +23,7 @@ export async function readStatus(
     return text === undefined ? undefined : decodeStatus(text);
   } catch (error) {
     if (error instanceof Failure && !error.reason.startsWith("access denied")) throw error;
-    log.debug(`No status to start from: ${error instanceof Error ? error.message : String(error)}`);
+    log.debug(`No status to start from: ${reasonOf(error)}`);
     return undefined;
   }
 }
@@ -54,7 +55,7 @@ export function checkStillOurs(
   ]);
 }
 
-export function isSame(one: Source, other: Source): boolean {
+export function isSameSource(one: Source, other: Source): boolean {
   return one.host === other.host && one.directory === other.directory;
 }
 
@@ -65,16 +66,16 @@ function lastKnown({ latest, latestMatch }: Status): Pick<Report, "run" | "sourc
 
 function isOurs(status: Status, source: Source): boolean {
   const last = lastKnown(status);
-  return last === undefined || isSame(last.source, source);
+  return last === undefined || isSameSource(last.source, source);
 }
 
-function notOurs({ bucket, keyPrefix }: Target, status: Status, hint: readonly string[]): Failure {
+function notOurs(target: Target, status: Status, hint: readonly string[]): Failure {
   const last = lastKnown(status) ?? status.latest;
   const { host, directory } = last.source;
   return new Failure({
     outcome: "locked",
     operation: "sync to",
-    subject: `s3://${bucket}/${keyPrefix}`,
+    subject: targetUrl(target),
     reason: `the last run there was of another source, ${directory} on ${host} (${last.run})`,
     hint: hint.join("\n"),
   });

@@ -40,6 +40,7 @@ export class Limit {
 
   /** Changes how many places there are. Those that are taken stay taken; nobody may wait for more than will be left. */
   resize(most: number): void {
+    if (most === this.#most) return;
     this.#free += most - this.#most;
     this.#most = most;
     this.#startWaiting();

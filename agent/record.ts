@@ -9,9 +9,10 @@ import { textOfBytes } from "./escape.ts";
 import type { Log } from "./log.ts";
 import type { Action } from "./plan.ts";
 import type { BytePath } from "./ports.ts";
+import type { Untransferred } from "./steady-read.ts";
 import { reasonOf } from "./system-error.ts";
 import { type Repair, type State, Tally } from "./tally.ts";
-import type { Transferred, Untransferred } from "./transfer.ts";
+import type { Transferred } from "./transfer.ts";
 import { type FileMarks, locationOf, type WalkedUnknown, type WalkNotice } from "./walk.ts";
 
 export interface RecordRequest {

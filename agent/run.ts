@@ -128,7 +128,10 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     report: last.report,
     tally: first.synced.tally,
     repair: last === first ? undefined : last.synced.tally,
-    ...{ isWhole, isEmpty, ignoreWarnings, verifyOnly },
+    isWhole,
+    isEmpty,
+    ignoreWarnings,
+    verifyOnly,
   });
   print(lines, log);
   return outcome;

@@ -1,6 +1,6 @@
 /**
- * One pass over the shards of a source: plan, upload, send each shard's manifest; deletions last. A few shards are in
- * flight at a time, so memory does not grow with the number of files.
+ * One pass over the shards of a source: plan, upload, send each shard's manifest. A few shards are in flight at a time,
+ * so memory does not grow with the number of files. Deletions come last, and are not done here (`deletions.ts`).
  */
 import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
@@ -9,39 +9,35 @@ import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
 import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange, type ShardScale } from "#shared/shard.ts";
-import type { Target } from "#shared/target.ts";
+import { targetUrl } from "#shared/target.ts";
 import { concernsAll } from "./aws-errors.ts";
-import { type BaselineItem, correct, type KnownFile } from "./baseline.ts";
+import { type BaselineItem, correct, type KnownFile, leaving } from "./baseline.ts";
+import { hasChecksum, hasContent } from "./content.ts";
+import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
-import { escapeText, textOfBytes } from "./escape.ts";
-import { deletionFault, type GuardOptions, leavesObject } from "./guard.ts";
+import { textOfBytes } from "./escape.ts";
 import { BUFFER_PLACES, LISTINGS_IN_FLIGHT, Limit } from "./limit.ts";
 import { listAhead, subRanges } from "./list-ahead.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
-import type { Baseline, BaselineDraft, FileFacts, Ports } from "./ports.ts";
+import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
-import { type HeldShard, Spool } from "./spool.ts";
-import { type Step, stepsOf } from "./steps.ts";
+import type { HeldShard } from "./spool.ts";
+import { leftItemOf, type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
-import { hasChecksum, hasContent, send } from "./transfer.ts";
+import { send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
 /** How many objects that a listing shows are remembered as to be deleted, of each shard. */
 const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
-/** How many objects are remembered that could not be deleted. */
-const MOST_UNDELETED = 1_000;
 /** After so many uploads in a row have failed, the fault is not with the files. */
 const MAX_FAILURES_IN_A_ROW = 20;
-/** How many of the objects that must not be deleted are shown on the screen. */
-const MAX_SHOWN_WITHHELD = 10;
 /** In a manifest of verify-only, for an object that is not there or of another size: no object has this ETag. */
 const NO_ETAG = "-";
 
-export interface ShardsRequest extends RecordRequest, GuardOptions {
-  readonly target: Target;
+export interface ShardsRequest extends RecordRequest, DeletionsRequest {
   readonly mode: "sync" | "upload-only" | "verify-only";
   readonly shardEntries: number | undefined;
   readonly run: string;
@@ -59,10 +55,6 @@ export interface ShardsRequest extends RecordRequest, GuardOptions {
   readonly agentVersion: string;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
-  /** Told when the deletions begin. */
-  readonly enter: (phase: "deleting") => void;
-  /** Asked just before the first deletion; throws when source or target are not what they were any more. */
-  readonly beforeDeleting: () => Promise<void>;
 }
 
 export interface ShardsResult {
@@ -100,14 +92,11 @@ class Pass {
   readonly #log: Pick<Log, "warn" | "info" | "debug">;
   readonly #record: PassRecord;
   readonly #digests: string[] = [];
-  readonly #spool = new Spool();
+  readonly #deletions: Deletions;
   readonly #buffers = new Limit(BUFFER_PLACES);
   readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
-  /** Objects that were there before and stay. */
-  #staying = 0;
-  readonly #undeleted = new Set<string>();
   #failuresInARow = 0;
   #fault: { readonly cause: unknown } | undefined;
 
@@ -116,6 +105,7 @@ class Pass {
     this.#ports = ports;
     this.#log = log;
     this.#record = new PassRecord(request, log);
+    this.#deletions = new Deletions(request, { ports, record: this.#record, log, check: () => this.#check() });
   }
 
   async run(): Promise<ShardsResult> {
@@ -158,7 +148,7 @@ class Pass {
     await this.#rememberRest();
     if (this.#fault !== undefined) throw this.#fault.cause;
     await this.#checkRoot(before);
-    await this.#deleteAndSendHeld();
+    await this.#deletions.doAndSendHeld();
     const isWhole = this.#record.walkErrors === 0;
     return {
       digest: runDigest(this.#digests),
@@ -166,8 +156,8 @@ class Pass {
       tally: this.#record.tally,
       isWhole,
       isEmpty: this.#record.filesSeen === 0,
-      allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#undeleted.size === 0,
-      isUndeleted: (path) => this.#undeleted.size >= MOST_UNDELETED || this.#undeleted.has(path),
+      allDeleted: this.#request.mode !== "upload-only" && isWhole && this.#deletions.areDone,
+      isUndeleted: (path) => this.#deletions.isUndeleted(path),
     };
   }
 
@@ -179,34 +169,21 @@ class Pass {
   }
 
   close(): Promise<void> {
-    return this.#spool.close();
+    return this.#deletions.close();
   }
 
   /** A file system that was taken away leaves a directory behind, and files that only seem to have vanished. */
   async #checkRoot(before: FileFacts): Promise<void> {
-    const after = await this.#ports.disk.facts(this.#request.root, true).catch((cause: unknown) => cause);
+    const { root } = this.#request;
+    const after = await this.#ports.disk.facts(root, true).catch((cause: unknown) => cause);
     if (after instanceof Error) throw this.#rootFault(after);
-    if ((after as FileFacts).identity === before.identity) return;
-    throw new Failure({
-      outcome: "failed",
-      operation: "walk the source",
-      subject: textOfBytes(this.#request.root),
-      reason: "it became another directory meanwhile",
-      hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
-    });
+    if ((after as FileFacts).identity !== before.identity)
+      throw sourceFault(root, "it became another directory meanwhile");
   }
 
   /** The walk throws only what concerns its root: the source was there when the run began. */
   #rootFault(cause: unknown): unknown {
-    if (codeOf(cause) === undefined) return cause;
-    return new Failure({
-      outcome: "failed",
-      operation: "walk the source",
-      subject: textOfBytes(this.#request.root),
-      reason: reasonOf(cause),
-      hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
-      cause,
-    });
+    return codeOf(cause) === undefined ? cause : sourceFault(this.#request.root, reasonOf(cause), cause);
   }
 
   #stop(cause: unknown): void {
@@ -220,7 +197,7 @@ class Pass {
   }
 
   async #workShard(shard: Shard<Step>): Promise<void> {
-    const held = this.#spool.shard(shard.range.index);
+    const held = this.#deletions.shard(shard.range.index);
     try {
       const entries = await this.#workEntries(shard, held);
       this.#check();
@@ -249,7 +226,7 @@ class Pass {
     try {
       for await (const action of actions) {
         this.#check();
-        if (leavesObject(action)) this.#staying += 1;
+        this.#deletions.note(action);
         switch (action.do) {
           case "note": {
             const entry = this.#record.unknown(action.entry);
@@ -272,30 +249,9 @@ class Pass {
             if (!isListed || removals <= MOST_LISTED_REMOVALS) items.push(leaving(action));
             if (mode === "sync") await held.add(target.keyPrefix + action.path);
             break;
-          default: {
-            const { path, sizeBytes } = action.file;
-            const release = await this.#ports.files.acquire();
-            reached = path;
-            // Of a file that was not sent, the bucket may hold what nobody remembers. Not so after an interruption, but
-            // for what a listing has shown: many new files do not make the old ones be listed.
-            const hole = { path, unknown: true as const };
-            const isShown = action.do === "compare" || action.was === "changed";
-            const unsettled = action.known ?? (isShown ? hole : undefined);
-            const [position, itemPosition] = [entries.push(undefined) - 1, items.push(unsettled) - 1];
-            const work = this.#transfer(action)
-              .then(
-                (entry) => {
-                  entries[position] = entry;
-                  items[itemPosition] = itemOf(entry) ?? action.known ?? hole;
-                },
-                (cause: unknown) => this.#stop(cause),
-              )
-              .finally(() => {
-                release(sizeBytes);
-                working.delete(work);
-              });
-            working.add(work);
-          }
+          default:
+            reached = action.file.path;
+            await this.#begin(action, { entries, items, working });
         }
       }
       ended = true;
@@ -312,6 +268,31 @@ class Pass {
     }
     if (this.#fault !== undefined) throw this.#fault.cause;
     return entries as ManifestEntry[];
+  }
+
+  /** Begins a transfer. What comes of it takes the place that is kept for it; a fault ends the pass. */
+  async #begin(action: Action & { do: "send" | "compare" }, { entries, items, working }: Outcomes): Promise<void> {
+    const { path, sizeBytes } = action.file;
+    const release = await this.#ports.files.acquire();
+    // Of a file that was not sent, the bucket may hold what nobody remembers. Not so after an interruption, but for what
+    // a listing has shown: many new files do not make the old ones be listed.
+    const hole = { path, unknown: true as const };
+    const isShown = action.do === "compare" || action.was === "changed";
+    const unsettled = action.known ?? (isShown ? hole : undefined);
+    const [position, itemPosition] = [entries.push(undefined) - 1, items.push(unsettled) - 1];
+    const work = this.#transfer(action)
+      .then(
+        (entry) => {
+          entries[position] = entry;
+          items[itemPosition] = knownFileOf(entry) ?? action.known ?? hole;
+        },
+        (cause: unknown) => this.#stop(cause),
+      )
+      .finally(() => {
+        release(sizeBytes);
+        working.delete(work);
+      });
+    working.add(work);
   }
 
   /** Whether the baseline leaves open what the bucket holds in a shard. */
@@ -361,100 +342,12 @@ class Pass {
       throw new Failure({
         outcome: "failed",
         operation: "compare with",
-        subject: `s3://${target.bucket}/${target.keyPrefix}`,
+        subject: targetUrl(target),
         reason: cause.message,
         hint: "Nothing was deleted because of it. Run again; if this comes back, something changes S3's answers on their way.",
         cause,
       });
     }
-  }
-
-  async #deleteAndSendHeld(): Promise<void> {
-    const count = this.#spool.deletionCount;
-    const complete = this.#record.walkErrors === 0;
-    if (count > 0 && complete) {
-      await this.#guard(count);
-      await this.#request.beforeDeleting();
-      this.#request.enter("deleting");
-      this.#request.draft.beginDeletions();
-    }
-    await this.#spool.replay({
-      remove: async (keys) => {
-        this.#check();
-        if (complete) await this.#remove(keys);
-        else for (const key of keys) this.#leave(key);
-      },
-      send: (message) => this.#ports.queue.send(message),
-    });
-    if (count === 0 || complete) return;
-    this.#log.warn(
-      `${count} objects that the source does not hold were not deleted: the source could not be read as a whole.`,
-    );
-  }
-
-  async #remove(keys: readonly string[]): Promise<void> {
-    const faults = await this.#ports.bucket.remove(keys);
-    const kept = new Set(faults.map(({ key }) => key));
-    for (const { key, reason } of faults) {
-      this.#leave(key);
-      this.#log.warn(`Cannot delete [${key}]: ${reason}.`);
-    }
-    for (const key of keys) if (!kept.has(key)) this.#record.deleted(this.#pathOf(key));
-  }
-
-  /** Notes an object that was to be deleted, and stays. */
-  #leave(key: string): void {
-    if (this.#undeleted.size < MOST_UNDELETED) this.#undeleted.add(this.#pathOf(key));
-  }
-
-  #pathOf(key: string): string {
-    return key.slice(this.#request.target.keyPrefix.length);
-  }
-
-  /** @throws {Failure} when the deletions look like a mistake */
-  async #guard(count: number): Promise<void> {
-    const { target, root } = this.#request;
-    const staying = this.#staying;
-    const fault = deletionFault({ count, staying, filesSeen: this.#record.filesSeen }, this.#request);
-    if (fault === undefined) return;
-    const url = `s3://${target.bucket}/${target.keyPrefix}`;
-    if (fault === "empty-source")
-      throw new Failure({
-        outcome: "safety-stop",
-        operation: "sync",
-        subject: textOfBytes(root),
-        reason: `the source has no file, but ${url} has ${count} ${count === 1 ? "object" : "objects"}`,
-        hint: "Nothing was deleted. Check that the source is mounted; --allow-empty-source deletes them.",
-      });
-    const shown = await this.#tellWithheld();
-    throw new Failure({
-      outcome: "safety-stop",
-      operation: "delete from",
-      subject: url,
-      reason: `${count} of the ${count + staying} objects that were there would go, more than --max-delete allows`,
-      hint: [
-        "All that is new is in the bucket, nothing was deleted. These would go:",
-        ...shown.map((path) => `  [${escapeText(path)}]`),
-        ...(count > shown.length ? [`  and ${count - shown.length} more, in the log`] : []),
-        `Check that nothing is missing in the source. If it is meant: --max-delete ${count}.`,
-      ].join("\n"),
-    });
-  }
-
-  /** Names all that was not deleted in the log, and returns the first of it. */
-  async #tellWithheld(): Promise<string[]> {
-    const shown: string[] = [];
-    await this.#spool.replay({
-      remove: async (keys) => {
-        for (const key of keys) {
-          const path = key.slice(this.#request.target.keyPrefix.length);
-          if (shown.length < MAX_SHOWN_WITHHELD) shown.push(path);
-          this.#log.warn(`Not deleted [${path}].`);
-        }
-      },
-      send: async () => {},
-    });
-    return shown;
   }
 
   /** Sends a file, or compares it first; what comes of it is the manifest's entry. */
@@ -511,6 +404,25 @@ class Pass {
   }
 }
 
+/** What comes of a shard, in key order; undefined where a transfer has not come to its end. */
+interface Outcomes {
+  readonly entries: (ManifestEntry | undefined)[];
+  readonly items: (BaselineItem | undefined)[];
+  readonly working: Set<Promise<void>>;
+}
+
+/** What ends the run, for the source is not what it was when the run began. */
+function sourceFault(root: BytePath, reason: string, cause?: unknown): Failure {
+  return new Failure({
+    outcome: "failed",
+    operation: "walk the source",
+    subject: textOfBytes(root),
+    reason,
+    hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
+    cause,
+  });
+}
+
 /** No baseline. */
 const NOTHING: AsyncIterable<BaselineItem> = { async *[Symbol.asyncIterator]() {} };
 
@@ -533,22 +445,7 @@ class StepScale implements ShardScale<Step> {
   }
 }
 
-/** What to remember of an entry that was transferred, compared or kept. */
-function itemOf(entry: ManifestEntry): KnownFile | undefined {
+/** What to remember of an entry that was transferred or compared; undefined where it was neither. */
+function knownFileOf(entry: ManifestEntry): KnownFile | undefined {
   return "inode" in entry ? (entry as KnownFile) : undefined;
-}
-
-/** What to remember of an object that is to be deleted, until it is. */
-function leaving({ path, known }: { path: string; known: KnownFile | undefined }): BaselineItem {
-  return known === undefined ? { path, gone: true } : { ...known, leaving: true };
-}
-
-/** What to remember of a step that the pass did not come to. */
-function leftItemOf(step: Step): BaselineItem | undefined {
-  if (step.what === "gone") return leaving(step);
-  // Its shard is listed, and not covered unless that came to its end.
-  if (step.what === "unlisted") return undefined;
-  if (step.what === "unknown") return step.known ?? { path: step.path, unknown: true };
-  if (step.what === "same") return step.file;
-  return step.known ?? (step.isThere ? { path: step.path, gone: true } : undefined);
 }

@@ -15,7 +15,7 @@
 import { isUnknown, UnknownDirectories } from "#shared/entry.ts";
 import { keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 import { march } from "#shared/march.ts";
-import { type BaselineItem, isGone, isHole, isSame, type KnownFile } from "./baseline.ts";
+import { type BaselineItem, isGone, isHole, isSame, type KnownFile, leaving } from "./baseline.ts";
 import type { WalkEntry, WalkedFile, WalkedUnknown } from "./walk.ts";
 
 export type Step =
@@ -30,7 +30,7 @@ export type Step =
       /** Whether nobody knows what the bucket holds of it, though the baseline tells of all around it. */
       readonly inHole: boolean;
       /** An object lies there, and nobody knows of what content. */
-      readonly isThere?: true;
+      readonly isThere: boolean;
     }
   | {
       readonly what: "unknown";
@@ -83,9 +83,19 @@ export async function* stepsOf(
         const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
         const inHole = isAtHole || (known === undefined && holes.covers(path));
         const isThere = target !== undefined && isGone(target);
-        yield { what: "file", path, sizeBytes, file, known, inHole, ...(isThere && { isThere }) };
+        yield { what: "file", path, sizeBytes, file, known, inHole, isThere };
       }
     }
   }
   yield* endOfHole();
+}
+
+/** What to remember of a step that the pass did not come to. */
+export function leftItemOf(step: Step): BaselineItem | undefined {
+  if (step.what === "gone") return leaving(step);
+  // Its shard is listed, and not covered unless that came to its end.
+  if (step.what === "unlisted") return undefined;
+  if (step.what === "unknown") return step.known ?? { path: step.path, unknown: true };
+  if (step.what === "same") return step.file;
+  return step.known ?? (step.isThere ? { path: step.path, gone: true } : undefined);
 }

@@ -1,6 +1,7 @@
 /** The last lines of a run, for people: verdict first, then what was done, what was not, and where the report lies. */
 import { type Finding, type Report, reportKey } from "#shared/report.ts";
-import type { Target } from "#shared/target.ts";
+import { type Target, targetUrl } from "#shared/target.ts";
+import { bytesText, counted } from "./amounts.ts";
 import type { Outcome } from "./exit-code.ts";
 import { incompleteStates } from "./outcome.ts";
 import { STATES, type State, type Tally } from "./tally.ts";
@@ -46,7 +47,7 @@ export function summaryLines(summary: Summary): SummaryLines {
     ...errorLines(report),
   ];
   const results = [
-    verdictLine(summary, urlOf(target)),
+    verdictLine(summary, targetUrl(target)),
     sourceLine(tally),
     `Bucket: ${bucketText(report, tally, repair)}.`,
     ...repairLines(tally, repair),
@@ -66,16 +67,12 @@ export function uncheckedLines({
   return {
     faults: problemLines(repair ?? tally, ignoreWarnings),
     results: [
-      `Verdict: NONE. Nobody has checked ${urlOf(target)}.`,
+      `Verdict: NONE. Nobody has checked ${targetUrl(target)}.`,
       sourceLine(tally),
       `Bucket: not checked, ${deletedCount(tally, repair)} deleted.`,
       ...repairLines(tally, repair),
     ],
   };
-}
-
-function urlOf({ bucket, keyPrefix }: Target): string {
-  return `s3://${bucket}/${keyPrefix}`;
 }
 
 function sourceLine(tally: Tally): string {
@@ -173,21 +170,4 @@ function bucketText({ totals }: Report, tally: Tally, repair: Tally | undefined)
   return `${totals.matched} matched (${bytesText(totals.matchedBytes)}), ${totals.missing} missing, ${
     totals.sizeDiffers + totals.etagDiffers
   } different, ${unexpected}, ${deletedCount(tally, repair)} deleted`;
-}
-
-function counted(count: number, one: string, many: string = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}
-
-/** Bytes in the largest unit that leaves a whole number before the point: "117.2 MB". */
-export function bytesText(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-  let value = bytes;
-  let unit = 0;
-  // From 999.95 on, one digit after the point would show 1,000.
-  while (value >= (unit === 0 ? 1_000 : 999.95) && unit < units.length - 1) {
-    value /= 1_000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import type { Target } from "#shared/target.ts";
+import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { reasonOf } from "./system-error.ts";
@@ -110,7 +110,7 @@ function heldFailure(target: Target, holder: Holder | undefined, cause: unknown)
   return new Failure({
     outcome: "locked",
     operation: "sync to",
-    subject: `s3://${target.bucket}/${target.keyPrefix}`,
+    subject: targetUrl(target),
     reason: `another run is at work there${who}`,
     hint: `Nothing was sent or deleted.${from}\nWait until it has ended${end}.\nThe lock ends with that process; there is no file to remove.`,
     cause,

@@ -34,6 +34,11 @@ export function parseTarget(url: string): Target {
   return { bucket, keyPrefix };
 }
 
+/** As `parseTarget` reads it: `s3://bucket/` or `s3://bucket/prefix/`. */
+export function targetUrl({ bucket, keyPrefix }: Target): string {
+  return `s3://${bucket}/${keyPrefix}`;
+}
+
 /** Why a key prefix cannot be one, or undefined. Also asked by the validator of every message. */
 export function keyPrefixFault(keyPrefix: string): string | undefined {
   if (keyPrefix === "") return undefined;

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openBaselines } from "#agent/baseline-file.ts";
+import { openBaselines } from "#agent/baseline-store.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";

@@ -1,7 +1,8 @@
 /** The last lines of a run, as a user reads them. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { bytesText, type Summary, type SummaryLines, summaryLines, uncheckedLines } from "#agent/summary.ts";
+import { bytesText } from "#agent/amounts.ts";
+import { type Summary, type SummaryLines, summaryLines, uncheckedLines } from "#agent/summary.ts";
 import { type State, Tally } from "#agent/tally.ts";
 import { assembleReport, type Finding, NO_TOTALS, type Report } from "#shared/report.ts";
 import { RUN, somePart } from "../shared/arbitrary.ts";

@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBaselines } from "#agent/baseline-file.ts";
+import { openBaselines } from "#agent/baseline-store.ts";
 import { openBucket } from "#agent/bucket.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { connect } from "#agent/connect.ts";

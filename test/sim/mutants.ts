@@ -14,7 +14,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "deletes before the uploads are done",
     file: "agent/shards.ts",
     text: `if (mode === "sync") await held.add(target.keyPrefix + action.path);`,
-    by: `if (mode === "sync") await this.#remove([target.keyPrefix + action.path]);`,
+    by: `if (mode === "sync") await this.#ports.bucket.remove([target.keyPrefix + action.path]);`,
   },
   {
     name: "deletes with --uploadOnly",
@@ -24,11 +24,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "deletes though the source could not be read as a whole",
-    file: "agent/shards.ts",
+    file: "agent/deletions.ts",
     text: "if (complete) await this.#remove(keys);",
     by: "if (keys.length > 0) await this.#remove(keys);",
   },
-  { name: "skips the guard of an empty source", file: "agent/shards.ts", text: "this.#guard(count);", by: "" },
+  { name: "skips the guard of an empty source", file: "agent/deletions.ts", text: "this.#guard(count);", by: "" },
   {
     name: "sends a shard's message before its deletions",
     file: "agent/shards.ts",
@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "takes all to be deleted when some is not",
     file: "agent/shards.ts",
-    text: `isWhole && this.#undeleted.size === 0,`,
+    text: `isWhole && this.#deletions.areDone,`,
     by: "isWhole,",
   },
   {
@@ -50,8 +50,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "forgets that an object is there whose file could not be sent",
     file: "agent/shards.ts",
-    text: "itemOf(entry) ?? action.known ?? hole",
-    by: "itemOf(entry) ?? action.known",
+    text: "knownFileOf(entry) ?? action.known ?? hole",
+    by: "knownFileOf(entry) ?? action.known",
   },
   {
     name: "does not list again what could not be read",
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: "knows no racy file", file: "agent/baseline.ts", text: "RACY_MS = 5_000", by: "RACY_MS = 0" },
   {
     name: "takes what was to leave for deleted",
-    file: "agent/baseline-file.ts",
+    file: "agent/baseline-draft.ts",
     text: `const deletions = deleted ? "done" : this.#deletions;`,
     by: `const deletions = "done";`,
   },

@@ -15,20 +15,20 @@ export interface Replacement {
 
 /** Limits that a dozen files of a few bytes would never meet. */
 const MINIATURES: readonly Replacement[] = [
-  { file: "agent/transfer.ts", text: "SINGLE_PUT_BYTES = 8 * 1024 * 1024", by: "SINGLE_PUT_BYTES = 8" },
-  { file: "agent/transfer.ts", text: "MEBIBYTE = 1024 * 1024", by: "MEBIBYTE = 1" },
+  { file: "agent/object-size.ts", text: "SINGLE_PUT_BYTES = 8 * 1024 * 1024", by: "SINGLE_PUT_BYTES = 8" },
+  { file: "agent/object-size.ts", text: "MEBIBYTE = 1024 * 1024", by: "MEBIBYTE = 1" },
   { file: "agent/walk.ts", text: "FACTS_AHEAD = 64", by: "FACTS_AHEAD = 3" },
   { file: "agent/list-ahead.ts", text: "RANGE_ENTRIES = 4_000", by: "RANGE_ENTRIES = 2" },
   { file: "agent/list-ahead.ts", text: "MOST_WAITING = 5_000", by: "MOST_WAITING = 3" },
   { file: "agent/spool.ts", text: "BATCH_DELETIONS = 1_000", by: "BATCH_DELETIONS = 2" },
-  { file: "agent/baseline-file.ts", text: "BLOCK_BYTES = 128 * 1024", by: "BLOCK_BYTES = 150" },
+  { file: "agent/baseline-format.ts", text: "BLOCK_BYTES = 128 * 1024", by: "BLOCK_BYTES = 150" },
   { file: "lambda/list-shard.ts", text: "JUMP_AFTER_OBJECTS = 1_000", by: "JUMP_AFTER_OBJECTS = 2" },
   { file: "lambda/findings.ts", text: "MOST_FINDINGS = 100_000", by: "MOST_FINDINGS = 9" },
   { file: "shared/report.ts", text: "MAX_INLINE_FINDINGS = 1_000", by: "MAX_INLINE_FINDINGS = 4" },
 ];
 
 /** What keeps files of its own on the host. */
-const FILE_KEEPERS = ["agent/spool.ts", "agent/baseline-file.ts"];
+const FILE_KEEPERS = ["agent/spool.ts", "agent/baseline-file.ts", "agent/baseline-draft.ts"];
 
 const ROOT = new URL("../../", import.meta.url).href;
 const MEMORY_FILES = new URL("memory-files.ts", import.meta.url).href;

@@ -2,7 +2,7 @@
  * The world of a simulation: one host with its source and its baselines, one bucket, one queue, and the validator. Runs
  * the real agent and the real validator in it, as a plan says, and lets an observer see all that they do.
  */
-import { openBaselines } from "#agent/baseline-file.ts";
+import { openBaselines } from "#agent/baseline-store.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Log } from "#agent/log.ts";
 import { readRequest } from "#agent/options.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import type { BaselineItem } from "#agent/baseline.ts";
-import { openBaselines } from "#agent/baseline-file.ts";
+import { openBaselines } from "#agent/baseline-store.ts";
 import type { BaselineStore, BaselineSubject } from "#agent/ports.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { RUN } from "../shared/arbitrary.ts";
