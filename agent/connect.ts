@@ -17,6 +17,7 @@ import { DirectPuts } from "./direct-puts.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { filesInFlight, mostOpenFiles } from "./open-files.ts";
 import type { Bucket, Clock, Ports } from "./ports.ts";
 import { findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
@@ -77,7 +78,7 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
       httpsAgent: { maxSockets: MOST_SOCKETS },
     },
   });
-  const files = new AdaptiveLimit(FILES_IN_FLIGHT);
+  const files = new AdaptiveLimit(filesInFlight(mostOpenFiles()));
   const s3 = new S3Client({
     ...shared(),
     retryStrategy: new Retries(retryLimits, () => files.slowDown()),

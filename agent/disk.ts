@@ -1,13 +1,18 @@
 /** The disk, on node:fs. Paths are byte strings all the way, for a name need not be UTF-8. */
 import { type BigIntStats, close, constants, fstat, lstat, open, read, stat } from "node:fs";
 import { opendir } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
+import { codeOf } from "./system-error.ts";
 
 /** The system reads at most 2 GiB at a time; parts of the largest files have more. */
 const MOST_READ_BYTES = 1024 ** 3;
 /** How many names are asked of the kernel at a time; Node's default of 32 is slow in large directories. */
 const DIRECTORY_READ_AHEAD = 1024;
+/** Where too many files are open, one more is tried again after so long, and after twice as long each time: 5 s in all. */
+const FIRST_OPEN_DELAY_MS = 10;
+const LAST_OPEN_DELAY_MS = 2_560;
 
 /** Some file systems have inode numbers that a JavaScript number rounds: two directories would look like one. */
 const BIG = { bigint: true } as const;
@@ -26,10 +31,12 @@ const call = {
 export const disk: Disk = {
   async *directory(path) {
     // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
-    const directory = await opendir(bytesOf(path) as unknown as string, {
-      encoding: "buffer" as BufferEncoding,
-      bufferSize: DIRECTORY_READ_AHEAD,
-    });
+    const directory = await whenOneIsFree(() =>
+      opendir(bytesOf(path) as unknown as string, {
+        encoding: "buffer" as BufferEncoding,
+        bufferSize: DIRECTORY_READ_AHEAD,
+      }),
+    );
     for await (const item of directory) {
       const name = (item.name as unknown as Buffer).toString("latin1");
       yield { name, kind: kindOf(item) } satisfies DirectoryItem;
@@ -40,7 +47,8 @@ export const disk: Disk = {
   },
   async open(path) {
     // A FIFO that took the file's place would block an ordinary open for ever.
-    return new DescribedFile(await call.open(bytesOf(path), constants.O_RDONLY | constants.O_NONBLOCK));
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    return new DescribedFile(await whenOneIsFree(() => call.open(bytesOf(path), flags)));
   },
 };
 
@@ -68,6 +76,19 @@ class DescribedFile implements OpenFile {
 
   close(): Promise<void> {
     return call.close(this.#descriptor);
+  }
+}
+
+/** Too many open files are no fault of the one to be opened: of the others, of this process or the system, some end soon. */
+async function whenOneIsFree<T>(open: () => Promise<T>): Promise<T> {
+  for (let delayMs = FIRST_OPEN_DELAY_MS; ; delayMs *= 2) {
+    try {
+      return await open();
+    } catch (error) {
+      const code = codeOf(error);
+      if ((code !== "EMFILE" && code !== "ENFILE") || delayMs > LAST_OPEN_DELAY_MS) throw error;
+    }
+    await setTimeout(delayMs);
   }
 }
 

@@ -11,7 +11,7 @@ import { startFaultProxy } from "./fault-proxy.ts";
 import { makeTree } from "./tree.ts";
 
 /** How many descriptors a run needs, as docs/measurements.md says. */
-const LEAST_DESCRIPTORS = 96;
+const LEAST_DESCRIPTORS = 64;
 const CONTAINER_BYTES = 256 * 1024 * 1024;
 const MANY = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`d${index % 20}/f${index}`, `${index}`]));
 const LARGE = Object.fromEntries(["a", "b", "c"].map((name) => [name, Buffer.alloc(48 * 1024 * 1024, name)]));
