@@ -1,6 +1,7 @@
 /**
  * `npm test [-- PATH... | OPTION...]`: runs the test files, with an engine only if one of them needs it, and closes with
- * one line of counts. `npm run test:deploy` and `test:bench` run those that are only run when asked for. Exits non-zero if a test failed or none ran, and leaves nothing behind, not even on Ctrl-C.
+ * one line of counts. `npm run test:deploy` and `test:bench` run those that are only run when asked for. Exits non-zero
+ * if a test failed or none ran, and leaves nothing behind, not even on Ctrl-C.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";

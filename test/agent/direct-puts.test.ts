@@ -4,7 +4,7 @@ import { createHash, createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { suite, test } from "node:test";
-import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PutObjectCommand, S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { DirectPuts, type Put } from "#agent/direct-puts.ts";
 import { type Answer, type Asked, connectTo, type FakeS3, refusal, startFakeS3 } from "./fake-s3.ts";
 
@@ -63,6 +63,17 @@ function assertSigned(asked: Asked, region: string): void {
   assert.equal(/Signature=(\w+)/.exec(authorization)?.[1], signatureOf(asked, region));
   const sha256 = createHash("sha256").update(asked.body).digest("hex");
   assert.equal(asked.headers["x-amz-content-sha256"], sha256);
+}
+
+/** Puts by a client with credentials of its own. */
+function putsWith(
+  scope: { after(hook: () => void): void },
+  { endpoint }: FakeS3,
+  credentials: NonNullable<S3ClientConfig["credentials"]>,
+): DirectPuts {
+  const client = new S3Client({ endpoint, region: "eu-central-1", forcePathStyle: true, credentials });
+  scope.after(() => client.destroy());
+  return new DirectPuts(client, (_, send) => send());
 }
 
 suite("A direct put", () => {
@@ -125,20 +136,13 @@ suite("A direct put", () => {
     const s3 = await startFakeS3(t);
     s3.answer(ETAG);
     let count = 0;
-    const client = new S3Client({
-      endpoint: s3.endpoint,
-      region: "eu-central-1",
-      forcePathStyle: true,
-      // They have expired at once.
-      credentials: async () => ({
-        accessKeyId: `AKID${++count}`,
-        secretAccessKey: SECRET,
-        sessionToken: `token ${count}`,
-        expiration: new Date(0),
-      }),
-    });
-    t.after(() => client.destroy());
-    const puts = new DirectPuts(client, (_, send) => send());
+    // They have expired at once.
+    const puts = putsWith(t, s3, async () => ({
+      accessKeyId: `AKID${++count}`,
+      secretAccessKey: SECRET,
+      sessionToken: `token ${count}`,
+      expiration: new Date(0),
+    }));
     await puts.send(put("a"), OPTIONS);
     const before = count;
     await puts.send(put("b"), OPTIONS);
@@ -153,17 +157,10 @@ suite("A direct put", () => {
     const s3 = await startFakeS3(t);
     s3.answer(ETAG);
     let count = 0;
-    const client = new S3Client({
-      endpoint: s3.endpoint,
-      region: "eu-central-1",
-      forcePathStyle: true,
-      credentials: async () => {
-        if (s3.asked.length > 0) throw Object.assign(new Error("logged out"), { name: "CredentialsProviderError" });
-        return { accessKeyId: `AKID${++count}`, secretAccessKey: SECRET, expiration: new Date(0) };
-      },
+    const puts = putsWith(t, s3, async () => {
+      if (s3.asked.length > 0) throw Object.assign(new Error("logged out"), { name: "CredentialsProviderError" });
+      return { accessKeyId: `AKID${++count}`, secretAccessKey: SECRET, expiration: new Date(0) };
     });
-    t.after(() => client.destroy());
-    const puts = new DirectPuts(client, (_, send) => send());
     await puts.send(put("a"), OPTIONS);
     await assert.rejects(puts.send(put("b"), OPTIONS), { name: "CredentialsProviderError", message: "logged out" });
     assert.equal(s3.asked.length, 1);

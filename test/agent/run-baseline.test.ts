@@ -18,7 +18,7 @@ import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { type Ran, Simulation } from "./simulation.ts";
-import { bytePath, diskBut, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
+import { bytePath, diskBut, diskWithLocked, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
 
 const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
@@ -197,12 +197,7 @@ suite("With a baseline", () => {
     const one = simulation(t);
     writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });
     await one.run();
-    one.on = diskBut(disk, {
-      directory: (path) => {
-        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
-        return disk.directory(path);
-      },
-    });
+    one.on = diskWithLocked(disk, bytePath(one.folder, "locked"));
     assert.equal((await one.run()).outcome, "incomplete");
     one.on = disk;
     rmSync(join(one.folder, "locked"), { recursive: true });
@@ -259,12 +254,7 @@ suite("With a baseline", () => {
     const one = simulation(t);
     writeTree(one.folder, { ...TREE, "locked/a": "a", "locked/b": "b" });
     await one.run();
-    one.on = diskBut(disk, {
-      directory: (path) => {
-        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
-        return disk.directory(path);
-      },
-    });
+    one.on = diskWithLocked(disk, bytePath(one.folder, "locked"));
     for (let round = 0; round < 2; round++) {
       const locked = await asked(one);
       assert.deepEqual([locked.outcome, locked.calls], ["incomplete", []]);

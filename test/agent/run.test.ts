@@ -12,7 +12,16 @@ import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { RUN } from "../shared/arbitrary.ts";
 import { BUCKET, type Ran, Simulation } from "./simulation.ts";
-import { bytePath, diskBut, diskWithMounts, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
+import {
+  bytePath,
+  diskBut,
+  diskWithLocked,
+  diskWithMounts,
+  systemError,
+  treePaths,
+  writeTree,
+  writeTreeFile,
+} from "./trees.ts";
 
 const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
@@ -551,12 +560,7 @@ suite("The source", () => {
     writeTree(one.folder, { ...TREE, "locked/inside": "i" });
     one.bucket.place("p/locked/inside", "old");
     one.bucket.place("p/locked/other", "old");
-    const on = diskBut(disk, {
-      directory: (path) => {
-        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
-        return disk.directory(path);
-      },
-    });
+    const on = diskWithLocked(disk, bytePath(one.folder, "locked"));
     one.on = on;
     const ran = await one.run();
     assert.equal(ran.outcome, "incomplete");
@@ -1106,12 +1110,7 @@ suite("Any tree and any bucket", () => {
           `${directory}/\u{10ffff}`,
         ];
         for (const path of hidden) one.bucket.place(`p/${path}`, "old");
-        one.on = diskBut(disk, {
-          directory: (path) => {
-            if (path === bytePath(one.folder, directory)) throw systemError("EACCES");
-            return disk.directory(path);
-          },
-        });
+        one.on = diskWithLocked(disk, bytePath(one.folder, directory));
         const ran = await one.run();
         assert.equal(ran.outcome, "incomplete");
         assert.equal(count(ran, "delete"), 0);

@@ -57,6 +57,16 @@ export function diskBut(disk: Disk, changes: Partial<Disk>): Disk {
   };
 }
 
+/** A disk on which one directory cannot be read. */
+export function diskWithLocked(disk: Disk, locked: BytePath): Disk {
+  return diskBut(disk, {
+    directory(path) {
+      if (path === locked) throw systemError("EACCES");
+      return disk.directory(path);
+    },
+  });
+}
+
 /** A disk that shows some directories below a folder, and all in them, on another file system. */
 export function diskWithMounts(disk: Disk, folder: string, ...paths: string[]): Disk {
   const mounts = paths.map((path) => bytePathOf(path === "" ? folder : `${folder}/${path}`));

@@ -15,6 +15,7 @@ import { byBytes } from "../shared/arbitrary.ts";
 import {
   bytePath,
   diskBut,
+  diskWithLocked,
   diskWithMounts,
   link,
   placeOf,
@@ -174,12 +175,7 @@ suite("Names", () => {
     const directory = `${"d".repeat(200)}/`.repeat(5);
     writeTreeFile(folder, `${directory}${"e".repeat(30)}/x`);
     const long = bytePath(folder, `${directory}${"e".repeat(30)}`);
-    const on = diskBut(disk, {
-      directory: (path) => {
-        if (path === long) throw systemError("EACCES");
-        return disk.directory(path);
-      },
-    });
+    const on = diskWithLocked(disk, long);
     const result = await walked(folder, { on });
     assert.deepEqual(result.paths, []);
     assert.deepEqual(result.said, [`${directory}${"e".repeat(30)}: name-too-long`]);

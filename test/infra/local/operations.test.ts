@@ -19,7 +19,7 @@ import {
   ListRuleNamesByTargetCommand,
   ListTargetsByRuleCommand,
 } from "@aws-sdk/client-eventbridge";
-import { GetRoleCommand, IAMClient, UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
+import { IAMClient } from "@aws-sdk/client-iam";
 import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import {
   DeleteObjectCommand,
@@ -28,7 +28,6 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { readStackOutputs } from "#infra/local/deployment.ts";
 import { engineFiles } from "#infra/local/paths.ts";
 import { encodeManifest } from "#shared/manifest.ts";
@@ -37,6 +36,7 @@ import { METRIC, METRIC_NAMESPACE, REPORTS_PREFIX, STATUS_PREFIX, stackName } fr
 import { statusKey } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import type { Watch } from "#shared/watch.ts";
+import { takeOnRole } from "#test/function-role.ts";
 import { ENGINE_SETTINGS_ENV, liveEngine } from "#test/live-engine.ts";
 
 const engine = liveEngine();
@@ -232,7 +232,10 @@ describe("the deployed silence check", () => {
 describe("the silence check's role", () => {
   let role: S3Client;
   before(async () => {
-    role = new S3Client({ ...engine.administrator, credentials: await assumeRoleOf(outputs.SilenceFunctionName) });
+    const iam = new IAMClient(engine.administrator);
+    const credentials = await takeOnRole(outputs.SilenceFunctionName, { iam, lambda });
+    iam.destroy();
+    role = new S3Client({ ...engine.administrator, credentials });
   });
   after(() => role.destroy());
 
@@ -260,28 +263,3 @@ describe("the silence check's role", () => {
     await s3.send(new DeleteObjectCommand({ Bucket, Key }));
   });
 });
-
-/** Only Lambda may take the role on, so we let ourselves in for a moment. */
-async function assumeRoleOf(FunctionName: string) {
-  const { Role: RoleArn = "" } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-  const iam = new IAMClient(engine.administrator);
-  const sts = new STSClient(engine.administrator);
-  const RoleName = RoleArn.slice(RoleArn.lastIndexOf("/") + 1);
-  const { Role } = await iam.send(new GetRoleCommand({ RoleName }));
-  const original = decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "");
-  const opened = JSON.parse(original);
-  opened.Statement.push({ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" });
-  await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(opened) }));
-  try {
-    const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "operations" }));
-    return {
-      accessKeyId: Credentials?.AccessKeyId ?? "",
-      secretAccessKey: Credentials?.SecretAccessKey ?? "",
-      sessionToken: Credentials?.SessionToken ?? "",
-    };
-  } finally {
-    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: original }));
-    iam.destroy();
-    sts.destroy();
-  }
-}

@@ -2,10 +2,8 @@
  * How a test becomes each principal of the permission table: as users with exactly one policy, as the functions' own
  * roles, without a signature, or without TLS.
  */
-import { GetRoleCommand, UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
-import { GetFunctionConfigurationCommand } from "@aws-sdk/client-lambda";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import type { SecondStack } from "#test/e2e/second-stack.ts";
+import { takeOnRole } from "#test/function-role.ts";
 import { makeUser } from "#test/iam-user.ts";
 import { liveEngine } from "#test/live-engine.ts";
 import { type Clients, clientsWith, type PrincipalSettings } from "./permission-request-kind.ts";
@@ -47,29 +45,6 @@ export async function becomePrincipals({ hosts, whole }: Stacks): Promise<Princi
       for (const each of [root, ...Object.values(clients)]) for (const client of Object.values(each)) client.destroy();
     },
   };
-}
-
-/** A function's own credentials. Only Lambda may take the role on, so we let ourselves in for a moment. */
-async function takeOnRole(FunctionName: string, { iam, lambda }: Clients): Promise<PrincipalSettings["credentials"]> {
-  const { Role: RoleArn = "" } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-  const RoleName = RoleArn.slice(RoleArn.lastIndexOf("/") + 1);
-  const { Role } = await iam.send(new GetRoleCommand({ RoleName }));
-  const original = decodeURIComponent(Role?.AssumeRolePolicyDocument ?? "");
-  const opened = JSON.parse(original);
-  opened.Statement.push({ Effect: "Allow", Principal: { AWS: "*" }, Action: "sts:AssumeRole" });
-  await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: JSON.stringify(opened) }));
-  const sts = new STSClient(liveEngine().administrator);
-  try {
-    const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: "permissions" }));
-    return {
-      accessKeyId: Credentials?.AccessKeyId ?? "",
-      secretAccessKey: Credentials?.SecretAccessKey ?? "",
-      sessionToken: Credentials?.SessionToken ?? "",
-    };
-  } finally {
-    await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: original }));
-    sts.destroy();
-  }
 }
 
 /**
