@@ -4,6 +4,7 @@
  */
 import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
+import { listAhead, subRanges } from "#shared/list-ahead.ts";
 import { ListingError, listRange } from "#shared/listing.ts";
 import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
@@ -17,7 +18,6 @@ import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
 import { BUFFER_PLACES, LISTINGS_IN_FLIGHT, Limit } from "./limit.ts";
-import { listAhead, subRanges } from "./list-ahead.ts";
 import type { Log } from "./log.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
 import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";

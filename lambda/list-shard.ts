@@ -7,6 +7,7 @@
  */
 import { isUnknown, type ManifestEntry, type ObjectEntry } from "#shared/entry.ts";
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
+import { listAhead, subRanges } from "#shared/list-ahead.ts";
 import { listRange, type Page, type PageRequest } from "#shared/listing.ts";
 import type { ShardRange } from "#shared/shard.ts";
 import type { FindingsSink } from "./validate.ts";
@@ -23,13 +24,29 @@ export interface ShardListing {
   readonly findings: Pick<FindingsSink, "full">;
 }
 
-export async function* listShard(
+interface ListingSizes {
+  readonly jumpAfterObjects?: number;
+  /** How many entries make a range that is listed beside others. */
+  readonly rangeEntries?: number;
+}
+
+/** Several pages are asked for at once: the manifest's own keys are the borders between them. */
+export function listShard(
+  listing: ShardListing,
+  { jumpAfterObjects = JUMP_AFTER_OBJECTS, rangeEntries }: ListingSizes = {},
+): AsyncGenerator<ObjectEntry, void, undefined> {
+  const ranges = subRanges(listing.range, listing.entries, rangeEntries);
+  return listAhead(ranges, (range) => listPart({ ...listing, range }, jumpAfterObjects));
+}
+
+async function* listPart(
   { fetchPage, keyPrefix, range, entries, findings }: ShardListing,
-  jumpAfterObjects: number = JUMP_AFTER_OBJECTS,
+  jumpAfterObjects: number,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const maxPathBytes = MAX_KEY_BYTES - keyBytes(keyPrefix);
-  let after = range.after;
-  let position = 0;
+  let { after } = range;
+  // The border may be a directory that the agent could not read: what is below it comes after.
+  let position = positionAfter(entries, after);
   for (let jump = true; jump; ) {
     jump = false;
     let objectsSinceEntry = 0;
@@ -55,6 +72,13 @@ export async function* listShard(
       break;
     }
   }
+}
+
+/** How many entries a range begins with that are not in it. */
+function positionAfter(entries: readonly ManifestEntry[], after: string | null): number {
+  if (after === null) return 0;
+  const position = entries.findIndex(({ path }) => compareKeys(path, after) > 0);
+  return position === -1 ? entries.length : position;
 }
 
 function isUnknownDirectory(entry: ManifestEntry): boolean {

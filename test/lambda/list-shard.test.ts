@@ -44,7 +44,8 @@ describe("the listing of a shard", () => {
         manifestEntries,
         fc.uniqueArray(text, { maxLength: 40 }),
         fc.subarray([0, 1, 2, 3, 4, 5, 6, 7]),
-        async (entries, extras, present) => {
+        fc.integer({ min: 1, max: 5 }),
+        async (entries, extras, present, rangeEntries) => {
           store.objects.clear();
           for (const path of extras) if (path !== "") store.put(path, "x");
           for (const index of present) {
@@ -52,14 +53,22 @@ describe("the listing of a shard", () => {
             if (entry !== undefined) store.put(entry.path, "there");
           }
           const fetchPage = services.bucket.fetchPage.bind(services.bucket);
-          const validated = async (findings: Findings, jumpAfter: number) => {
-            const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, jumpAfter);
-            const totals = await validateShard(entries, objects, findings);
-            const named = findings.first.filter(({ kind }: Finding) => kind !== "unexpected");
-            return { ...totals, unexpected: 0, unexpectedAtLeast: false, named };
+          const validated = async (findings: Findings, sizes: Parameters<typeof listShard>[1]) => {
+            const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, sizes);
+            return validateShard(entries, objects, findings);
           };
-          const whole = await validated(new Findings(), Number.POSITIVE_INFINITY);
-          assert.deepEqual(await validated(new Findings(2), 2), whole);
+          const seen = new Findings();
+          const whole = await validated(seen, { rangeEntries: Number.POSITIVE_INFINITY });
+          const divided = new Findings();
+          assert.deepEqual(await validated(divided, { rangeEntries }), whole);
+          assert.deepEqual(divided.first, seen.first);
+
+          const named = ({ first }: Findings) => first.filter(({ kind }: Finding) => kind !== "unexpected");
+          const few = new Findings(2);
+          const jumped = await validated(few, { jumpAfterObjects: 2, rangeEntries });
+          const uncounted = { unexpected: 0, unexpectedAtLeast: false };
+          assert.deepEqual({ ...jumped, ...uncounted }, { ...whole, ...uncounted });
+          assert.deepEqual(named(few), named(seen));
         },
       ),
       { numRuns: 60 },
@@ -71,21 +80,27 @@ describe("the listing of a shard", () => {
     store.pageSize = 10;
     for (let index = 0; index < 500; index++) store.put(`photos/${String(index).padStart(4, "0")}`, "x");
     for (const path of ["photos", "photos0", "zebra"]) store.put(path, "x");
-    const entries: ManifestEntry[] = [{ path: "photos/", unknown: true }];
+    const mp3 = store.put("zeta.mp3", "y");
+    const entries: ManifestEntry[] = [
+      { path: "photos/", unknown: true },
+      { path: "zeta.mp3", sizeBytes: 1, etag: mp3.etag },
+    ];
     const findings = new Findings();
     let pages = 0;
     const fetchPage: typeof services.bucket.fetchPage = (request) => {
       pages += 1;
       return services.bucket.fetchPage(request);
     };
-    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, 10);
+    // The directory is the border between two ranges.
+    const sizes = { jumpAfterObjects: 10, rangeEntries: 1 };
+    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, sizes);
     const totals = await validateShard(entries, objects, findings);
     assert.deepEqual(
       findings.first.map(({ kind, path }) => `${kind} ${path}`),
       ["unexpected photos", "unexpected photos0", "unexpected zebra"],
     );
-    assert.deepEqual([totals.unknown, totals.unexpected], [1, 3]);
-    assert.ok(pages <= 4, `${pages} pages`);
+    assert.deepEqual([totals.unknown, totals.matched, totals.unexpected], [1, 1, 3]);
+    assert.ok(pages <= 5, `${pages} pages`);
   });
 
   it("does not page through what it no longer counts", async (test) => {
@@ -98,7 +113,7 @@ describe("the listing of a shard", () => {
     });
     const findings = new Findings(20);
     const fetchPage = services.bucket.fetchPage.bind(services.bucket);
-    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, 10);
+    const objects = listShard({ fetchPage, keyPrefix: "", range: ALL, entries, findings }, { jumpAfterObjects: 10 });
     const totals = await validateShard(entries, objects, findings);
     assert.deepEqual([totals.matched, totals.unexpected, totals.unexpectedAtLeast], [4, 20, true]);
     assert.ok(store.asked.length < 15, `${store.asked.length} pages for 4 entries`);

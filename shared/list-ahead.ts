@@ -7,17 +7,25 @@ import type { ShardRange } from "#shared/shard.ts";
 
 type Range = Pick<ShardRange, "after" | "through">;
 
-/** How many of a shard's own entries make a range: about five requests for each of five ranges. */
+/** How many of a shard's own entries make a range: four pages for each of five ranges. */
 const RANGE_ENTRIES = 4_000;
 /** How many objects of a range wait in memory; a bucket may hold millions between two files. */
 const MOST_WAITING = 5_000;
 
-/** The ranges that a shard's own entries cut it into. They tile it. */
-export function subRanges({ after, through }: Range, entries: readonly Entry[]): Range[] {
+/**
+ * The ranges that a shard's own entries cut it into. They tile it.
+ *
+ * @param entries in key order
+ */
+export function subRanges(
+  { after, through }: Range,
+  entries: readonly Entry[],
+  rangeEntries: number = RANGE_ENTRIES,
+): Range[] {
   const ranges: Range[] = [];
   let from = after;
   // A few entries more are not worth a range of their own.
-  for (let end = RANGE_ENTRIES; end + RANGE_ENTRIES / 2 < entries.length; end += RANGE_ENTRIES) {
+  for (let end = rangeEntries; end + rangeEntries / 2 < entries.length; end += rangeEntries) {
     const bound = entries[end - 1]?.path ?? null;
     ranges.push({ after: from, through: bound });
     from = bound;
