@@ -8,11 +8,10 @@ import { once } from "node:events";
 import { chmodSync, chownSync, copyFileSync, mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { pathToFileURL } from "node:url";
 import { liveEngine } from "#test/live-engine.ts";
 
 const ENTRY = join(import.meta.dirname, "../../agent/cback-amazons3-sync.cjs");
-const BECOME_OTHER_USER = pathToFileURL(join(import.meta.dirname, "become-other-user.ts")).href;
+const BECOME_OTHER_USER = join(import.meta.dirname, "become-other-user.ts");
 /** `nobody`, or whoever has this number: a user without rights on anything here. */
 const OTHER_USER = 65_534;
 const IS_ROOT = process.geteuid?.() === 0;
@@ -60,15 +59,12 @@ export function startAgent(
   // Whoever makes the engine's folder keeps it for itself.
   const authority = join(own, "ca.pem");
   copyFileSync(engine.NODE_EXTRA_CA_CERTS, authority);
-  const preload: string[] = [];
-  if (withoutRights && IS_ROOT) {
-    chownSync(own, OTHER_USER, OTHER_USER);
-    preload.push("--import", BECOME_OTHER_USER);
-  }
+  const becomesOther = withoutRights && IS_ROOT;
+  if (becomesOther) chownSync(own, OTHER_USER, OTHER_USER);
   chmodSync(authority, 0o644);
   const logFile = join(own, "agent.log");
   const { AWS_CA_BUNDLE: _, LOCAL_ADMIN_ACCESS_KEY_ID: __, LOCAL_ADMIN_SECRET_ACCESS_KEY: ___, ...settings } = engine;
-  const started = command === undefined ? [process.execPath, ...preload, entry] : [command];
+  const started = command === undefined ? [process.execPath, becomesOther ? BECOME_OTHER_USER : entry] : [command];
   const [program, ...parameters] = [...within, ...started, "--logfile", logFile, ...argv];
   const child = spawn(program ?? "", parameters, {
     stdio: ["ignore", "pipe", "pipe"],
@@ -82,7 +78,7 @@ export function startAgent(
       TMPDIR: own,
       // What one run of a test proves, the next one knows.
       XDG_STATE_HOME: join(folder, "state"),
-      ...(preload.length > 0 ? { TEST_OTHER_USER: String(OTHER_USER) } : {}),
+      ...(becomesOther ? { TEST_OTHER_USER: String(OTHER_USER) } : {}),
       ...environment,
     },
   });

@@ -1,8 +1,8 @@
 /**
- * Loaded before the command by tests that run as root: takes its rights away. The command's code is loaded by then, so
- * that the user needs no rights on the checkout.
+ * The command as tests run it that are root and need a user without rights. Its code is loaded when the rights are given
+ * up, so that the user needs none on the checkout, wherever that lies.
  */
-import "#agent/main.ts";
+import { main } from "#agent/main.ts";
 import "#agent/start.ts";
 import "#agent/aws-settings.ts";
 
@@ -10,3 +10,4 @@ const user = Number(process.env.TEST_OTHER_USER);
 process.setgroups?.([user]);
 process.setgid?.(user);
 process.setuid?.(user);
+await main();
