@@ -65,7 +65,7 @@ export class DirectoryNames {
 
   /** Sorts all names; one that was shown twice, by a directory that changed meanwhile, stands once. */
   sort(): void {
-    const order = this.#sorted(Uint32Array.from({ length: this.#count }, (_, index) => index));
+    const order = this.#sorted(new Uint32Array(this.#count).map((_, index) => index));
     const isTwin = (index: number, position: number) =>
       position > 0 && this.#compare(order[position - 1] ?? 0, index) === 0;
     this.#order = order.some(isTwin) ? order.filter((index, position) => !isTwin(index, position)) : order;
@@ -123,29 +123,24 @@ export class DirectoryNames {
     let from = numbers;
     let to = new Uint32Array(numbers.length);
     for (let width = 1; width < numbers.length; width *= 2) {
-      for (let start = 0; start < numbers.length; start += 2 * width) {
-        const middle = Math.min(start + width, numbers.length);
-        this.#merge(from.subarray(start, middle), from.subarray(middle, middle + width), to.subarray(start));
-      }
+      for (let start = 0; start < numbers.length; start += 2 * width) this.#merge(from, to, start, width);
       [from, to] = [to, from];
     }
     return from;
   }
 
-  #merge(left: Uint32Array, right: Uint32Array, to: Uint32Array): void {
-    let [leftAt, rightAt] = [0, 0];
-    while (leftAt < left.length && rightAt < right.length) {
-      const [leftIndex = 0, rightIndex = 0] = [left[leftAt], right[rightAt]];
-      if (this.#compare(leftIndex, rightIndex) <= 0) {
-        to[leftAt + rightAt] = leftIndex;
-        leftAt += 1;
-      } else {
-        to[leftAt + rightAt] = rightIndex;
-        rightAt += 1;
-      }
+  /** Merges two neighbours of at most `width` numbers, of which the first begins at `start`. */
+  #merge(from: Uint32Array, to: Uint32Array, start: number, width: number): void {
+    const middle = Math.min(start + width, from.length);
+    const end = Math.min(middle + width, from.length);
+    let [left, right] = [start, middle];
+    for (let at = start; at < end; at++) {
+      const [leftIndex = 0, rightIndex = 0] = [from[left], from[right]];
+      const isLeft = right === end || (left < middle && this.#compare(leftIndex, rightIndex) <= 0);
+      to[at] = isLeft ? leftIndex : rightIndex;
+      if (isLeft) left += 1;
+      else right += 1;
     }
-    to.set(left.subarray(leftAt), leftAt + rightAt);
-    to.set(right.subarray(rightAt), leftAt + rightAt + left.length - leftAt);
   }
 }
 

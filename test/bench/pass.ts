@@ -1,128 +1,33 @@
 /**
- * Memory and CPU of the agent's own part of a run: walk, plan, manifest, baseline, on the real disk, while bucket and
- * queue answer at once and without the network.
+ * Memory and CPU of the agent's own part of a run (`one-pass.ts`), bundled as the agent itself is: run from its sources it
+ * takes 50 MB more, for Node compiles them and keeps their texts.
  *
  *     node test/bench/pass.ts DIRECTORY [STATE-DIRECTORY [send|listed|http]]
  *
  * With a state directory the baseline is kept there: the second time nothing is sent. `listed`: the bucket holds
  * everything, and no baseline knows it. `http`: small files are put by the real clients to a server in another process.
  */
-import { createHash } from "node:crypto";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBaselines } from "#agent/baseline-store.ts";
-import { openBucket } from "#agent/bucket.ts";
-import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
-import { connect } from "#agent/connect.ts";
-import { disk } from "#agent/disk.ts";
-import type { Log } from "#agent/log.ts";
-import { collectEarly } from "#agent/memory.ts";
-import { readRequest } from "#agent/options.ts";
-import type { Bucket, Ports } from "#agent/ports.ts";
-import { run } from "#agent/run.ts";
-import { bytePathOf, walk } from "#agent/walk.ts";
-import type { ListedObject } from "#shared/listing.ts";
-import { decodeMessage } from "#shared/message.ts";
-import { encodeReport, NO_TOTALS, type Report, reportKey, runDigest } from "#shared/report.ts";
-import { CONTRACT_VERSION } from "#shared/version.ts";
-import { startPutServer } from "./put-server.ts";
+import { buildSync } from "esbuild";
+import { REQUIRE_BANNER } from "../../bundle-handlers.ts";
 
-collectEarly();
-const [directory = ".", stateDirectory = join(tmpdir(), `bench-${process.pid}`), what = "send"] = process.argv.slice(2);
-const LISTING_DELAY_MS = 100;
-const PAGE_KEYS = 1_000;
-
-const digests: string[] = [];
-let header: Omit<Report, "totals" | "verdict"> | undefined;
-let putCount = 0;
-let pageCount = 0;
-
-const quiet = () => {};
-
-function etagOf(text: string | Uint8Array): string {
-  return createHash("md5").update(text).digest("hex");
+const folder = mkdtempSync(join(tmpdir(), "cback-pass-"));
+try {
+  const outfile = join(folder, "one-pass.mjs");
+  buildSync({
+    entryPoints: [join(import.meta.dirname, "one-pass.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    banner: { js: REQUIRE_BANNER },
+  });
+  const { status } = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: "inherit" });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
-
-/** What a full bucket lists, for the walk's own files. */
-const listed: ListedObject[] = [];
-if (what === "listed")
-  for await (const entry of walk({ root: bytePathOf(directory), keyPrefix: "", disk, notice() {}, check() {} }))
-    if ("sizeBytes" in entry)
-      listed.push({ key: entry.path, sizeBytes: entry.sizeBytes, etag: etagOf(entry.path), modifiedMs: Date.now() });
-
-const server = what === "http" ? await startPutServer() : undefined;
-const connections = server && connect({ request: quiet, warn: console.warn });
-const real = connections && openBucket(connections, "bench", new AbortController().signal);
-
-const bucket: Partial<Bucket> = {
-  async put(key, body, crc32) {
-    putCount += 1;
-    return real?.put(key, body, crc32) ?? { etag: etagOf(body) };
-  },
-  async fetchPage({ startAfter, token }) {
-    pageCount += 1;
-    await new Promise((resolve) => setTimeout(resolve, LISTING_DELAY_MS));
-    // Keys of the trees that this is used with are plain ASCII.
-    let from = Number(token ?? 0);
-    if (token === undefined && startAfter !== undefined) {
-      let to = listed.length;
-      while (from < to) {
-        const middle = (from + to) >> 1;
-        if ((listed[middle]?.key ?? "") <= startAfter) from = middle + 1;
-        else to = middle;
-      }
-    }
-    const end = from + PAGE_KEYS;
-    const truncated = end < listed.length;
-    return { objects: listed.slice(from, end), truncated, nextToken: truncated ? String(end) : undefined };
-  },
-  async read(key) {
-    if (header === undefined || key !== reportKey(header.prefix, header.run)) return undefined;
-    const report = { ...header, verdict: "match" as const, totals: NO_TOTALS, shards: digests.length };
-    return encodeReport({ ...report, digest: runDigest(digests) });
-  },
-};
-
-const ports = {
-  disk,
-  bucket,
-  files: new AdaptiveLimit(FILES_IN_FLIGHT),
-  queue: {
-    async send(body: string) {
-      const { run: name, bucket: own, prefix, shard, extras, source, manifest } = decodeMessage(body);
-      digests[shard.index] = manifest.digest;
-      const now = new Date().toISOString();
-      header = {
-        ...{ version: CONTRACT_VERSION, run: name, bucket: own, prefix, findings: [], findingsObjects: [], errors: [] },
-        ...{ shards: 0, digest: "", extras, repairs: null, source, agentVersion: "0", validatorVersion: "0" },
-        ...{ senderIds: [], listedFrom: now, listedThrough: now },
-      };
-    },
-  },
-  clock: { now: () => new Date(), monotonicMs: () => performance.now(), sleep: async () => {} },
-  baselines: openBaselines(stateDirectory),
-  randomBytes: (count: number) => Buffer.alloc(count, 1),
-  diagnose: async () => [],
-} satisfies Partial<Record<keyof Ports, unknown>> as unknown as Ports;
-
-const log: Log = {
-  debug: quiet,
-  info: quiet,
-  warn: console.warn,
-  error: console.error,
-  request: quiet,
-  result: console.log,
-};
-const request = readRequest([directory, "s3://bench"], {});
-if (request.kind !== "run") throw new Error("these arguments do not run");
-const started = performance.now();
-const cpu = process.cpuUsage();
-const surroundings = { endpoint: "none", host: "host", directory, agentVersion: "0", check() {}, enter() {} };
-const outcome = await run(request.options, ports, log, surroundings);
-const { user, system } = process.cpuUsage(cpu);
-console.log(
-  `${outcome}: ${Math.round(performance.now() - started)} ms, CPU ${(user / 1e6).toFixed(1)} + ${(system / 1e6).toFixed(1)} s, ` +
-    `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, ${putCount} puts, ${pageCount} pages`,
-);
-connections?.close();
-server?.stop();
