@@ -76,7 +76,7 @@ export const SWITCHES = {
   "take-over": {
     type: "boolean",
     group: "run",
-    description: "Go on where the last run was of another host or source: from now on the target is this one's.",
+    description: "Go on where the last sync was of another host or source: from now on the target is this one's.",
   },
   "allow-unmounted-source": {
     type: "boolean",

@@ -1,9 +1,10 @@
 /**
- * Whether a target is this source's. The validator's status names host and source of the last run there: two that sync
- * to one target would delete each other's objects, each in good faith. The status, which any host of the bucket can
- * bring about, can stop a run; it never proves anything to one (docs/decisions/0013).
+ * Whether a target is this source's. The validator's status names host and source of the last run that may have sent
+ * something there: two that sync to one target would delete each other's objects, each in good faith. A check changes
+ * nothing, and so is neither stopped nor makes a target its own. The status, which any host of the bucket can bring about,
+ * can stop a run; it never proves anything to one (docs/decisions/0013).
  */
-import { decodeStatus, type Report, type Status, statusKey } from "#shared/report.ts";
+import { decodeStatus, latestSync, type Report, type RunNote, type Status, statusKey } from "#shared/report.ts";
 import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -30,8 +31,9 @@ export async function readStatus(
 
 /** Before anything is sent. @throws {Failure} when the last run was of another host or source */
 export function checkLastRun(target: Target, source: Source, status: Status | undefined): void {
-  if (status === undefined || isOurs(status, source)) return;
-  throw notOurs(target, status, [
+  const other = otherOwner(status, source);
+  if (other === undefined) return;
+  throw notOurs(target, other, [
     "Nothing was sent or deleted: each of the two would delete what the other one holds.",
     "Give each source a prefix of its own. If this one replaces the other for good: --take-over.",
   ]);
@@ -48,8 +50,9 @@ export function checkStillOurs(
   source: Source,
   { first, now }: { first: Status | undefined; now: Status | undefined },
 ): void {
-  if (now === undefined || now.latest.run === first?.latest.run || isOurs(now, source)) return;
-  throw notOurs(target, now, [
+  const other = otherOwner(now, source);
+  if (other === undefined || other.run === otherOwner(first, source)?.run) return;
+  throw notOurs(target, other, [
     "It ran while this run did. What this run has sent is in the bucket, nothing was deleted.",
     "Find out which of the two is right, and give each a prefix of its own, or run this one with --take-over.",
   ]);
@@ -59,24 +62,25 @@ export function isSameSource(one: Source, other: Source): boolean {
   return one.host === other.host && one.directory === other.directory;
 }
 
-/** Of a run whose messages the validator could not read nobody knows the source; the last match tells then. */
-function lastKnown({ latest, latestMatch }: Status): Pick<Report, "run" | "source"> | undefined {
-  return latest.source.host === "" ? (latestMatch ?? undefined) : latest;
+/** The last run of another host or source, where the target is that one's; a check makes no target its own. */
+export function otherOwner(status: Status | undefined, source: Source): RunNote | undefined {
+  if (status === undefined) return undefined;
+  // Of a run whose messages the validator could not read nobody knows the source; the last match tells then.
+  const runs = [latestSync(status), status.latestMatch ?? undefined];
+  const last = runs.find((run) => run !== undefined && !run.check && run.source.host !== "");
+  return last === undefined || isSameSource(last.source, source) ? undefined : last;
 }
 
-function isOurs(status: Status, source: Source): boolean {
-  const last = lastKnown(status);
-  return last === undefined || isSameSource(last.source, source);
+export function sourceText({ directory, host }: Source): string {
+  return `${directory} on ${host}`;
 }
 
-function notOurs(target: Target, status: Status, hint: readonly string[]): Failure {
-  const last = lastKnown(status) ?? status.latest;
-  const { host, directory } = last.source;
+function notOurs(target: Target, { source, run }: RunNote, hint: readonly string[]): Failure {
   return new Failure({
     outcome: "locked",
     operation: "sync to",
     subject: targetUrl(target),
-    reason: `the last run there was of another source, ${directory} on ${host} (${last.run})`,
+    reason: `the last run there was of another source, ${sourceText(source)} (${run})`,
     hint: hint.join("\n"),
   });
 }

@@ -8,7 +8,7 @@ import { checkRequiredFile, checkSource } from "./check-source.ts";
 import { correctionsOf, findDoubts } from "./doubts.ts";
 import { Failure } from "./errors.ts";
 import type { Outcome } from "./exit-code.ts";
-import { checkLastRun, checkStillOurs, readStatus } from "./last-run.ts";
+import { checkLastRun, checkStillOurs, otherOwner, readStatus } from "./last-run.ts";
 import type { Log } from "./log.ts";
 import { checkMounted, mountPointOf } from "./mount-point.ts";
 import type { Options } from "./options.ts";
@@ -51,7 +51,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const subject = { endpoint, bucket: target.bucket, prefix: target.keyPrefix, directory: source.directory };
   const mountPoint = await mountPointOf(source.directory, ports.disk);
   const status = await readStatus(target, ports.bucket, log);
-  if (!options.takeOver) checkLastRun(target, source, status);
+  if (!options.takeOver && !verifyOnly) checkLastRun(target, source, status);
   const beforeDeleting = async () => {
     await checkRequiredFile(options, ports.disk);
     checkStillOurs(target, source, { first: status, now: await readStatus(target, ports.bucket, log) });
@@ -132,6 +132,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
     isEmpty,
     ignoreWarnings,
     verifyOnly,
+    owner: otherOwner(status, source)?.source,
   });
   print(lines, log);
   return outcome;

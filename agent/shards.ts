@@ -322,6 +322,7 @@ class Pass {
       shard: range,
       extras: mode === "upload-only" ? "listed" : "mismatch",
       repairs,
+      ...(mode === "verify-only" ? { check: true } : {}),
       source,
       agentVersion,
       manifest,

@@ -3,6 +3,7 @@ import { type Finding, type Report, reportKey } from "#shared/report.ts";
 import { type Target, targetUrl } from "#shared/target.ts";
 import { bytesText, counted } from "./amounts.ts";
 import type { Outcome } from "./exit-code.ts";
+import { sourceText } from "./last-run.ts";
 import { incompleteStates } from "./outcome.ts";
 import { STATES, type State, type Tally } from "./tally.ts";
 import { wrap } from "./wrap.ts";
@@ -31,6 +32,8 @@ export interface Summary {
   readonly isEmpty: boolean;
   readonly ignoreWarnings: boolean;
   readonly verifyOnly: boolean;
+  /** The source that synced to the target last, where that is another one: only a check gets as far. */
+  readonly owner?: Report["source"] | undefined;
 }
 
 /** Lines for the screen and the log; the faults first, so that the verdict stands last. */
@@ -51,6 +54,7 @@ export function summaryLines(summary: Summary): SummaryLines {
     sourceLine(tally),
     `Bucket: ${bucketText(report, tally, repair)}.`,
     ...repairLines(tally, repair),
+    ...ownerLines(summary),
     ...(outcome === "mismatch" ? wrap(`Next: ${advice(summary)}`) : []),
     `Report: s3://${target.bucket}/${reportKey(target.keyPrefix, report.run)}`,
   ];
@@ -90,6 +94,12 @@ function repairLines(tally: Tally, repair: Tally | undefined): string[] {
   ];
 }
 
+/** Who checks a wrong directory, or on a wrong host, sees it here. */
+function ownerLines({ owner, verifyOnly }: Summary): string[] {
+  if (owner === undefined || !verifyOnly) return [];
+  return wrap(`Note: the last sync there was of another source, ${sourceText(owner)}.`);
+}
+
 function deletedCount(tally: Tally, repair: Tally | undefined): number {
   return tally.deleted + (repair?.deleted ?? 0);
 }
@@ -109,7 +119,9 @@ function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnl
 }
 
 /** What to do about a mismatch. */
-function advice({ report, isWhole, isEmpty, verifyOnly }: Summary): string {
+function advice({ report, isWhole, isEmpty, verifyOnly, owner }: Summary): string {
+  if (verifyOnly && owner !== undefined)
+    return "of the two sources, run the right one without --verifyOnly; this one only with --take-over.";
   const { unexpected } = report.totals;
   const objects = counted(unexpected, "object");
   const isWithheld = !isWhole && unexpected > 0 && report.extras === "mismatch";

@@ -90,6 +90,7 @@ function told(
   | "shard"
   | "extras"
   | "repairs"
+  | "check"
   | "source"
   | "agentVersion"
   | "manifestDigest"
@@ -105,6 +106,7 @@ function told(
       agentVersion: "",
       manifestDigest: null,
     };
-  const { extras, repairs, source, agentVersion, manifest } = message;
-  return { ...header, extras, repairs, source, agentVersion, manifestDigest: manifest.digest };
+  const { extras, repairs, check, source, agentVersion, manifest } = message;
+  const kind = { extras, repairs, ...(check ? { check } : {}) };
+  return { ...header, ...kind, source, agentVersion, manifestDigest: manifest.digest };
 }

@@ -3,7 +3,7 @@
  * apart from it: of the first nothing is known, of the second it may be known the next time.
  */
 import { STATUS_PREFIX } from "#shared/names.ts";
-import { decodeStatus, ReportError, statusKey, statusPrefix } from "#shared/report.ts";
+import { decodeStatus, latestSync, ReportError, statusKey, statusPrefix } from "#shared/report.ts";
 import { BucketError } from "./bucket.ts";
 import type { BucketPort } from "./ports.ts";
 import type { Heard, LastRun } from "./silence.ts";
@@ -58,8 +58,11 @@ export async function readStatuses(bucket: BucketPort): Promise<Statuses> {
 
 /** @throws {ReportError} when the text is not the status of this key */
 function lastRun(text: string, key: string): LastRun {
-  const { prefix, latest } = decodeStatus(text);
+  const status = decodeStatus(text);
+  const { prefix } = status;
   if (statusKey(prefix) !== key) throw new ReportError(`the status is about another prefix, [${prefix}]`);
+  // A check is no backup. Where there were only checks, they are what must go on.
+  const latest = latestSync(status) ?? status.latest;
   const listedMs = Date.parse(latest.listedThrough);
   if (Number.isNaN(listedMs)) throw new ReportError("the status tells no time");
   return { run: latest.run, verdict: latest.verdict, host: latest.source.host, listedMs };

@@ -1,6 +1,6 @@
 /**
- * Which prefixes have fallen silent: no run was verified for them, with any verdict, within the time allowed. Pure: it
- * knows neither S3 nor the clock.
+ * Which prefixes have fallen silent: no run was verified for them, with any verdict, within the time allowed. Checks are
+ * none, unless a prefix never had anything else. Pure: it knows neither S3 nor the clock.
  */
 import type { Verdict } from "#shared/report.ts";
 import type { Watch } from "#shared/watch.ts";

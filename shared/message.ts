@@ -18,6 +18,11 @@ export const ShardRangeSchema = Type.Object({
   last: Type.Boolean({ description: "whether this is the last shard, which alone has no upper bound" }),
 });
 
+/** Optional: an agent that knows nothing of it sends and deletes. */
+export const CheckSchema = Type.Optional(
+  Type.Boolean({ description: "whether the run only checks: it sends and deletes nothing" }),
+);
+
 export const SourceSchema = Type.Object(
   {
     host: Type.String({ maxLength: 255, description: "the host's own name for itself" }),
@@ -43,6 +48,7 @@ export const MessageSchema = Type.Object(
     repairs: Type.Union([Type.String({ pattern: RUN_PATTERN }), Type.Null()], {
       description: "the run whose findings this one repaired",
     }),
+    check: CheckSchema,
     source: SourceSchema,
     agentVersion: Type.String({ maxLength: 64 }),
     manifest: Type.Object({

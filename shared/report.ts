@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import { ShardRangeSchema, SourceSchema } from "#shared/message.ts";
+import { CheckSchema, ShardRangeSchema, SourceSchema } from "#shared/message.ts";
 import { REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
 import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
@@ -61,6 +61,7 @@ export const PartSchema = Type.Object(
     skew: Type.Optional(Skew),
     extras: Type.Union([Type.Literal("mismatch"), Type.Literal("listed")]),
     repairs: Type.Union([Type.String(), Type.Null()]),
+    check: CheckSchema,
     source: SourceSchema,
     agentVersion: Type.String(),
     validatorVersion: Type.String(),
@@ -93,6 +94,7 @@ export const ReportSchema = Type.Object(
     digest: Type.String({ pattern: "^[0-9a-f]{64}$", description: "of the run: SHA-256 over its manifests' digests" }),
     extras: Type.Union([Type.Literal("mismatch"), Type.Literal("listed")]),
     repairs: Type.Union([Type.String(), Type.Null()]),
+    check: CheckSchema,
     source: SourceSchema,
     agentVersion: Type.String(),
     validatorVersion: Type.String(),
@@ -111,6 +113,7 @@ const RunNoteSchema = Type.Object({
     minimum: 0,
     description: "entries that the agent could not read; nothing is proven of them",
   }),
+  check: CheckSchema,
   source: SourceSchema,
   senderIds: Type.Array(Type.String()),
   listedFrom: Time,
@@ -124,6 +127,11 @@ export const StatusSchema = Type.Object(
     prefix: Type.String(),
     latest: RunNoteSchema,
     latestMatch: Type.Union([RunNoteSchema, Type.Null()]),
+    latestSync: Type.Optional(
+      Type.Object(RunNoteSchema.properties, {
+        description: "where the latest run is a check: the latest one that was none, if there was one",
+      }),
+    ),
   },
   { title: "Status: the last verdicts for a target", $id: "status.schema.json" },
 );
@@ -133,7 +141,7 @@ export type Totals = Static<typeof TotalsSchema>;
 export type Part = Static<typeof PartSchema>;
 export type Report = Static<typeof ReportSchema>;
 export type Verdict = Report["verdict"];
-type RunNote = Static<typeof RunNoteSchema>;
+export type RunNote = Static<typeof RunNoteSchema>;
 export type Status = Static<typeof StatusSchema>;
 
 /** How many findings a part or a report holds itself. */
@@ -230,8 +238,9 @@ export function assembleReport(parts: readonly Part[]): Report {
   // A part whose message was not readable knows nothing of the run but its header.
   const readableParts = parts.filter((part) => part.manifestDigest !== null);
   const told = readableParts[0] ?? first;
-  if (readableParts.some((part) => part.extras !== told.extras || part.repairs !== told.repairs))
-    errors.push({ shard: 0, reason: "the messages of the run contradict each other" });
+  const fits = ({ extras, repairs, check = false }: Part) =>
+    extras === told.extras && repairs === told.repairs && check === (told.check ?? false);
+  if (!readableParts.every(fits)) errors.push({ shard: 0, reason: "the messages of the run contradict each other" });
   const differences =
     totals.missing + totals.sizeDiffers + totals.etagDiffers + (told.extras === "mismatch" ? totals.unexpected : 0);
   return {
@@ -250,6 +259,7 @@ export function assembleReport(parts: readonly Part[]): Report {
     digest: runDigest(parts.map((part) => part.manifestDigest)),
     extras: told.extras,
     repairs: told.repairs,
+    ...(told.check ? { check: true } : {}),
     source: told.source,
     agentVersion: told.agentVersion,
     validatorVersion: first.validatorVersion,
@@ -297,16 +307,35 @@ export function nextStatus(status: Status | undefined, report: Report): Status |
     verdict: report.verdict,
     report: reportKey(report.prefix, report.run),
     unknown: report.totals.unknown,
+    ...(report.check ? { check: true } : {}),
     source: report.source,
     senderIds: report.senderIds,
     listedFrom: report.listedFrom,
     listedThrough: report.listedThrough,
   };
-  const latest = status !== undefined && status.latest.run >= note.run ? status.latest : note;
-  const oldMatch = status?.latestMatch ?? null;
-  const latestMatch = note.verdict === "match" && (oldMatch === null || oldMatch.run < note.run) ? note : oldMatch;
-  if (status !== undefined && latest === status.latest && latestMatch === oldMatch) return undefined;
-  return { version: CONTRACT_VERSION, bucket: report.bucket, prefix: report.prefix, latest, latestMatch };
+  const oldSync = status && latestSync(status);
+  const oldMatch = status?.latestMatch ?? undefined;
+  const latest = newer(status?.latest, note);
+  const sync = note.check ? oldSync : newer(oldSync, note);
+  const match = note.verdict === "match" ? newer(oldMatch, note) : oldMatch;
+  if (status !== undefined && latest === status.latest && match === oldMatch && sync === oldSync) return undefined;
+  return {
+    version: CONTRACT_VERSION,
+    bucket: report.bucket,
+    prefix: report.prefix,
+    latest,
+    latestMatch: match ?? null,
+    ...(latest.check && sync !== undefined ? { latestSync: sync } : {}),
+  };
+}
+
+function newer(old: RunNote | undefined, note: RunNote): RunNote {
+  return old !== undefined && old.run >= note.run ? old : note;
+}
+
+/** The latest run that may have sent and deleted; undefined where there were only checks. */
+export function latestSync({ latest, latestSync }: Status): RunNote | undefined {
+  return latest.check ? latestSync : latest;
 }
 
 /** A report, part or status that is damaged, or of a version that this side does not read; the message says which. */

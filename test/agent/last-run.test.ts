@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { checkLastRun, checkStillOurs } from "#agent/last-run.ts";
-import type { Status } from "#shared/report.ts";
+import type { RunNote, Status } from "#shared/report.ts";
 import { parseTarget } from "#shared/target.ts";
 import { RUN } from "../shared/arbitrary.ts";
 
@@ -20,10 +20,21 @@ function statusOf(source: typeof OURS, run = RUN): Status {
   return { version: "1.0", bucket: "data", prefix: "p/", latest, latestMatch: null };
 }
 
+/** A check after a sync, or after nothing. */
+function checkedAfter(sync: typeof OURS | undefined, check: typeof OURS): Status {
+  const latest: RunNote = { ...statusOf(check, LATER).latest, check: true };
+  const latestSync = sync && statusOf(sync).latest;
+  return { ...statusOf(check), latest, latestMatch: latest, ...(latestSync && { latestSync }) };
+}
+
 function unreadAfter(match: typeof OURS | undefined, run = LATER): Status {
   const { latest, ...rest } = statusOf(NOBODY, run);
   const latestMatch = match === undefined ? null : statusOf(match).latest;
   return { ...rest, latest: { ...latest, verdict: "error" }, latestMatch };
+}
+
+function unreadAfterCheck(check: typeof OURS): Status {
+  return { ...unreadAfter(undefined), latestMatch: checkedAfter(undefined, check).latest };
 }
 
 describe("before anything is sent", () => {
@@ -35,6 +46,10 @@ describe("before anything is sent", () => {
     ["it could not be read, and there was no other", unreadAfter(undefined), false],
     ["it could not be read, and the one before was of this source", unreadAfter(OURS), false],
     ["it could not be read, and the one before was of another host", unreadAfter(OTHER_HOST), true],
+    ["it was a check by another host, after a sync of this one", checkedAfter(OURS, OTHER_HOST), false],
+    ["it was a check by another host, after nothing", checkedAfter(undefined, OTHER_HOST), false],
+    ["it was a check by this host, after a sync of another one", checkedAfter(OTHER_HOST, OURS), true],
+    ["it could not be read, and the match before was a check by another host", unreadAfterCheck(OTHER_HOST), false],
   ];
   for (const [what, status, stops] of rows) {
     test(`fault 49: the last run, ${what}: ${stops ? "stop" : "go on"}`, () => {
@@ -60,7 +75,10 @@ describe("just before the first deletion", () => {
     ["another host has taken over", statusOf(OURS), statusOf(OTHER_HOST, LATER), true],
     ["another source has taken over", statusOf(OURS), statusOf(OTHER_SOURCE, LATER), true],
     ["another host had its first run", undefined, statusOf(OTHER_HOST), true],
-    ["this source has run meanwhile, as by --verifyOnly", statusOf(OURS), statusOf(OURS, LATER), false],
+    ["this source has run meanwhile", statusOf(OURS), statusOf(OURS, LATER), false],
+    ["another host has checked meanwhile", statusOf(OURS), checkedAfter(OURS, OTHER_HOST), false],
+    ["this host has checked meanwhile, after another one", statusOf(OURS), checkedAfter(OTHER_HOST, OURS), true],
+    ["the one that is taken over was checked", statusOf(OTHER_HOST), checkedAfter(OTHER_HOST, OURS), false],
     ["one that could not be read was there meanwhile", statusOf(OURS), unreadAfter(OURS), false],
     ["the status cannot be read any more", statusOf(OURS), undefined, false],
   ];

@@ -341,6 +341,46 @@ suite("--verifyOnly", () => {
     assertStatesAddUp(ran);
   });
 
+  test("fault 49: from another host compares, says whose the target is, and neither is stopped nor stops the next run", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    await one.run();
+    one.later(DAY_MS);
+    one.host = "elsewhere";
+    one.forget();
+    const check = await one.run("--verifyOnly");
+    assert.equal(check.outcome, "success");
+    assert.ok(
+      said(check, "result")
+        .join(" ")
+        .includes(`Note: the last sync there was of another source, ${one.folder} on host.`),
+    );
+    assert.equal((await one.run()).outcome, "locked");
+    assert.equal((await one.run("--uploadOnly")).outcome, "locked");
+
+    one.bucket.place("p/a.txt", "TEXT");
+    const differing = await one.run("--verifyOnly");
+    assert.equal(differing.outcome, "mismatch");
+    assert.deepEqual(said(differing, "error"), ["[a.txt] is of other content in the bucket."]);
+    one.host = "host";
+    assert.equal((await one.run()).outcome, "success");
+    assert.deepEqual(one.data, one.source);
+    assert.ok(
+      !said(await one.run("--verifyOnly"))
+        .join()
+        .includes("another source"),
+    );
+  });
+
+  test("fault 49: before the first run makes the target nobody's", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.host = "elsewhere";
+    assert.equal((await one.run("--verifyOnly")).outcome, "mismatch");
+    one.host = "host";
+    assert.equal((await one.run()).outcome, "success");
+  });
+
   test("of an empty source and a full bucket is a mismatch, not a safety stop", async (t) => {
     const one = simulation(t);
     one.bucket.place("p/extra", "extra");

@@ -62,6 +62,7 @@ export class Simulation {
   readonly prefix: string;
   shardEntries: number | undefined;
   endpoint = "https://s3.example";
+  host = "host";
   /** Where the host keeps its baselines. */
   readonly stateFolder: string;
   on: Disk = disk;
@@ -143,7 +144,7 @@ export class Simulation {
     try {
       outcome = await run(request.options, this.#ports(), log, {
         endpoint: this.endpoint,
-        host: "host",
+        host: this.host,
         directory: this.folder,
         agentVersion: "0.0.0",
         check: () => {

@@ -181,6 +181,10 @@ suite("The summary", () => {
     assert.match(advice({ isWhole: false, isEmpty: true }), unreadable);
     const missing = reportOf({ verdict: "mismatch", totals: { ...NO_TOTALS, missing: 1 } });
     assert.equal(advice({ isWhole: false, report: missing }), "Next: a run without --verifyOnly repairs it.");
+    assert.equal(
+      advice({ owner: { host: "laptop", directory: "/home/me" } }),
+      "Note: the last sync there was of another source, /home/me on laptop. Next: of the two sources, run the right one without --verifyOnly; this one only with --take-over.",
+    );
   });
 
   test("of a run without a report tells what was done, what was not, and that nobody has checked it", () => {

@@ -23,7 +23,7 @@ describe("a target of another run", { concurrency: 2 }, () => {
     assertExit(await runAgent(folder, [source, view.url]), 0);
     const changes = await view.changes();
     const within = onHost("another-host");
-    for (const switches of [[], ["--verifyOnly"], ["--uploadOnly"]]) {
+    for (const switches of [[], ["--uploadOnly"]]) {
       const argv = ["--detailed-exit-codes", ...switches, source, view.url];
       const second = await runAgent(folder, argv, { within });
       assertExit(second, 10);
@@ -40,6 +40,30 @@ describe("a target of another run", { concurrency: 2 }, () => {
     const first = await runAgent(folder, ["--detailed-exit-codes", source, view.url]);
     assertExit(first, 10);
     assert.match(first.stderr, / on another-host \(/);
+  });
+
+  // cback-amazons3-sync --verifyOnly SOURCE s3://BUCKET/checked-from-elsewhere, on another host
+  test("fault 49: a check from another host needs no right to the target, and takes none", {
+    skip: skipHosts,
+  }, async (t) => {
+    const folder = temporaryFolder(t);
+    const view = new BucketView(t, ownPrefix("checked-from-elsewhere"));
+    const source = makeTree(folder, { a: "1", b: "2" });
+    assertExit(await runAgent(folder, [source, view.url]), 0);
+    const changes = await view.changes();
+    const settings = { within: onHost("another-host"), environment: { XDG_STATE_HOME: temporaryFolder(t) } };
+    const check = await runAgent(folder, ["--verifyOnly", source, view.url], settings);
+    assertExit(check, 0);
+    assert.match(unbroken(check.stdout), new RegExp(`Note: the last sync there was of another source, ${source} on `));
+    const { check: isCheck, source: checked } = await view.report(check);
+    assert.deepEqual([isCheck, checked.host], [true, "another-host"]);
+    const wrong = makeTree(folder, { a: "1", c: "3" });
+    const differing = await runAgent(folder, ["--detailed-exit-codes", "-v", wrong, view.url], settings);
+    assertExit(differing, 7);
+    assert.match(unbroken(differing.stdout), /Next: of the two sources, run the right one without --verifyOnly/);
+    assert.equal(await view.changes(), changes);
+    assertExit(await runAgent(folder, ["--detailed-exit-codes", source, view.url], settings), 10);
+    assertExit(await runAgent(folder, [source, view.url]), 0);
   });
 
   // cback-amazons3-sync SOURCE s3://BUCKET/two-sources; cback-amazons3-sync OTHER s3://BUCKET/two-sources

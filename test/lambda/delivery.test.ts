@@ -24,7 +24,16 @@ import {
 } from "#shared/report.ts";
 import type { ShardRange } from "#shared/shard.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
-import { deliverBody, MAX_RECEIVE_COUNT, messageBody, newRun, record, startValidator, WHOLE } from "./delivering.ts";
+import {
+  deliverBody,
+  MAX_RECEIVE_COUNT,
+  messageBody,
+  NOW,
+  newRun,
+  record,
+  startValidator,
+  WHOLE,
+} from "./delivering.ts";
 import { BUCKET, type Fault, failure, page, type Store } from "./store.ts";
 
 /** Puts an object, and gives the entry that an agent would send for it. */
@@ -98,6 +107,19 @@ describe("a delivery of one shard", () => {
     assert.equal(status.latest.run, run);
     assert.equal(status.latestMatch?.report, reportKey("", run));
     assert.deepEqual([log.level, log.event, log.run, log.verdict], ["INFO", "shard-checked", run, "match"]);
+  });
+
+  it("fault 49: of a check says so in part, report and status, and forgets no sync for it", async (test) => {
+    const validator = await startValidator(test);
+    const { store } = validator;
+    const entries = [put(store, "a")];
+    const [synced, checked] = [newRun(new Date(NOW.getTime() - 1_000)), newRun()];
+    await deliverBody(validator, messageBody(entries, { run: synced }));
+    await deliverBody(validator, messageBody(entries, { run: checked, check: true }));
+    assert.equal(partOf(store, checked).check, true);
+    assert.deepEqual([reportOf(store, synced).check, reportOf(store, checked).check], [undefined, true]);
+    const { latest, latestMatch, latestSync } = statusOf(store);
+    assert.deepEqual([latest.run, latestMatch?.run, latestSync?.run], [checked, checked, synced]);
   });
 
   it("fault 69: names an object that was replaced by one of the same size, changed or deleted since the upload", async (test) => {

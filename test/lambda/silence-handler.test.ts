@@ -7,7 +7,15 @@ import { checkSilence, UnseenError } from "#lambda/silence-handler.ts";
 import { ListingError } from "#shared/listing.ts";
 import { statusKey } from "#shared/report.ts";
 import { type Watch, WatchError } from "#shared/watch.ts";
-import { type ClientChoices, deliverBody, messageBody, NOW, startValidator, type Validator } from "./delivering.ts";
+import {
+  type ClientChoices,
+  deliverBody,
+  messageBody,
+  NOW,
+  newRun,
+  startValidator,
+  type Validator,
+} from "./delivering.ts";
 import { type Answer, type Fault, failure } from "./store.ts";
 
 const HOUR_MS = 3_600_000;
@@ -84,6 +92,21 @@ describe("the silence check", () => {
     await deliverBody(validator, refused);
     const { watched, silent } = await checking(validator, ALL, SETTLED_HOURS).answer;
     assert.deepEqual([watched, silent], [2, []]);
+  });
+
+  it("fault 49: takes no check for a backup, unless there never was one", async (test) => {
+    const validator = await withRuns(test, ["a/"]);
+    const later = new Date(NOW.getTime() + 30 * HOUR_MS);
+    const { services } = validator;
+    const after = { ...validator, services: { ...services, now: () => later } };
+    const check = { check: true, run: newRun(later), source: { host: "elsewhere", directory: "/home" } };
+    for (const prefix of ["a/", "b/"]) await deliverBody(after, messageBody([], { ...check, prefix }));
+    const { watched, silent } = await checking(validator, ALL, 31).answer;
+    assert.equal(watched, 2);
+    assert.deepEqual(
+      silent.map(({ prefix, last }) => [prefix, last?.host]),
+      [["a/", "host"]],
+    );
   });
 
   it("reads all statuses over many pages, a few at once, and nothing else", async (test) => {

@@ -11,6 +11,7 @@ import {
   encodeReport,
   type Finding,
   findingsKey,
+  latestSync,
   MAX_INLINE_FINDINGS,
   NO_TOTALS,
   nextStatus,
@@ -240,6 +241,12 @@ describe("the report of a run", () => {
     ["a gap between its shards", [{ shard: half }, { shard: { ...rest, after: "n" } }], "error"],
     ["no last shard", [{ shard: half }], "error"],
     ["messages that contradict each other on extras", [{ shard: half }, { shard: rest, extras: "listed" }], "error"],
+    [
+      "fault 49: messages that contradict each other on check",
+      [{ shard: half }, { shard: rest, check: true }],
+      "error",
+    ],
+    ["messages of a check, one of which says so by false", [{ shard: half, check: false }, { shard: rest }], "match"],
     ["messages that contradict each other on repairs", [{ shard: half }, { shard: rest, repairs: RUN }], "error"],
   ];
   for (const [what, changes, verdict] of verdicts)
@@ -292,11 +299,20 @@ describe("the parts of a run", () => {
 });
 
 describe("the status of a target", () => {
-  const report = (run: string, verdict: Verdict): Report => ({ ...assembleReport([somePart({ run })]), verdict });
+  const report = (run: string, verdict: Verdict, check = false): Report => ({
+    ...assembleReport([somePart({ run, check })]),
+    verdict,
+  });
   const reports = fc
     .uniqueArray(runs, { minLength: 1, maxLength: 6 })
     .chain((runs) =>
-      fc.tuple(...runs.map((run) => fc.constantFrom<Verdict>("match", "mismatch", "error").map((v) => report(run, v)))),
+      fc.tuple(
+        ...runs.map((run) =>
+          fc
+            .tuple(fc.constantFrom<Verdict>("match", "mismatch", "error"), fc.boolean())
+            .map(([verdict, check]) => report(run, verdict, check)),
+        ),
+      ),
     );
 
   test("fault 62: ends the same in whatever order and however often reports arrive", () => {
@@ -322,7 +338,23 @@ describe("the status of a target", () => {
         const byRun = reports.toSorted((left, right) => (left.run < right.run ? -1 : 1));
         assert.equal(status?.latest.run, byRun.at(-1)?.run);
         assert.equal(status?.latestMatch?.run, byRun.findLast((report) => report.verdict === "match")?.run);
+        assert.equal(status && latestSync(status)?.run, byRun.findLast((report) => !report.check)?.run);
+        if (status) assert.deepEqual(decodeStatus(encodeReport(status)), status);
       }),
+    );
+  });
+
+  test("fault 49: names the latest sync beside a check that came after it, and alone once it is the latest", () => {
+    const [first, second, third] = ["1", "2", "3"].map((last) => RUN.replace(/.$/, last)) as [string, string, string];
+    const synced = nextStatus(undefined, report(first, "match"));
+    const checked = nextStatus(synced, report(second, "mismatch", true));
+    assert.deepEqual([checked?.latest.run, checked?.latest.check], [second, true]);
+    assert.equal(checked?.latestSync?.run, first);
+    assert.equal(checked?.latestMatch?.run, first);
+    const again = nextStatus(checked, report(third, "match"));
+    assert.deepEqual(
+      [again?.latest.run, again?.latestSync, "check" in (again?.latest ?? {})],
+      [third, undefined, false],
     );
   });
 

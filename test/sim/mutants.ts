@@ -72,6 +72,12 @@ export const MUTANTS: readonly Mutant[] = [
     by: "if (false) {",
   },
   {
+    name: "does not say of a check that it is one",
+    file: "agent/shards.ts",
+    text: `mode === "verify-only" ? { check: true } : {}`,
+    by: "{}",
+  },
+  {
     name: "takes a file for the same without its time of change",
     file: "agent/baseline.ts",
     text: "file.changedMs === known.changedMs &&",
@@ -159,7 +165,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "lets an older run take the place of a newer status",
     file: "shared/report.ts",
-    text: "status !== undefined && status.latest.run >= note.run ? status.latest : note",
+    text: "old !== undefined && old.run >= note.run ? old : note",
     by: "note",
   },
   {

@@ -336,7 +336,7 @@ export class RunWatch {
 
 /** A run that was killed may leave files behind, one that ended none but its baseline. */
 function isBaselineOrOlder(path: string, before: ReadonlySet<string>): boolean {
-  return before.has(path) || /^\/state\/baselines\/[0-9a-f]{64}$/.test(path);
+  return before.has(path) || /^\/state(-of-\w+)?\/baselines\/[0-9a-f]{64}$/.test(path);
 }
 
 /** Whether a path is, or lies below, something that nobody could read. */

@@ -4,6 +4,7 @@ import type { QueueHabits } from "./queue.ts";
 
 export const BUCKET = "data";
 export const SOURCE = "/source";
+export const HOST = "host";
 
 /** What a world is like, for all its time. */
 export interface Traits {
@@ -19,6 +20,8 @@ export interface Traits {
 
 /** How a run goes. */
 export interface RunPlan {
+  /** What the host calls itself; one that is not {@link HOST} remembers nothing of what that one does. */
+  readonly host: string;
   readonly switches: readonly string[];
   /** After how many of its calls the agent is killed. */
   readonly crashAfter: number | undefined;
@@ -47,6 +50,7 @@ export interface RunPlan {
 }
 
 export const QUIET: RunPlan = {
+  host: HOST,
   switches: [],
   crashAfter: undefined,
   losesPower: false,

@@ -18,7 +18,7 @@ import { HostFiles, runOn } from "./memory-files.ts";
 import { Observer, Violation } from "./observer.ts";
 import { type QueuedMessage, SimulatedQueue } from "./queue.ts";
 import type { Random } from "./random.ts";
-import { BUCKET, type Ending, type Ran, type RunPlan, SOURCE, type Traits } from "./run-plan.ts";
+import { BUCKET, type Ending, HOST, type Ran, type RunPlan, SOURCE, type Traits } from "./run-plan.ts";
 import { Process, Scheduler, settled } from "./scheduler.ts";
 import { storeFault, validatorStore } from "./validator-store.ts";
 
@@ -77,13 +77,13 @@ export class World {
     let interrupted = false;
     const ports: Ports = {
       ...agentPorts({ world: this, process: agent, plan, watch, isInterrupted: () => interrupted }),
-      baselines: openBaselines("/state"),
+      baselines: openBaselines(plan.host === HOST ? "/state" : `/state-of-${plan.host}`),
     };
     runOn(this.files);
     let ending: Ending | undefined;
     let fault: unknown;
     run(options, ports, log, {
-      host: "host",
+      host: plan.host,
       directory: SOURCE,
       agentVersion: "0.0.0",
       endpoint: "https://s3.example",
