@@ -24,7 +24,7 @@ export interface DeletionsRequest extends GuardOptions {
   readonly draft: Pick<BaselineDraft, "beginDeletions">;
   /** Told when the deletions begin. */
   readonly enter: (phase: "deleting") => void;
-  /** Asked just before the first deletion; throws when source or target are not what they were any more. */
+  /** Asked just before the first deletion; throws when the source is not what it was any more. */
   readonly beforeDeleting: () => Promise<void>;
 }
 

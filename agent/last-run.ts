@@ -40,7 +40,8 @@ export function checkLastRun(target: Target, source: Source, status: Status | un
 }
 
 /**
- * Just before the first deletion: a run that was suspended, or waited for long, finds that another one took over.
+ * When all is sent, before the first deletion and the last message: a run that was suspended, or took long, finds that
+ * another one took over, or that of two first runs at the same time the other one ended first.
  *
  * @param first the status when the run began
  * @throws {Failure} when another host or source has run since
@@ -53,7 +54,7 @@ export function checkStillOurs(
   const other = otherOwner(now, source);
   if (other === undefined || other.run === otherOwner(first, source)?.run) return;
   throw notOurs(target, other, [
-    "It ran while this run did. What this run has sent is in the bucket, nothing was deleted.",
+    "It ran while this run did, and may have deleted what this run has sent. By this run nothing was deleted.",
     "Find out which of the two is right, and give each a prefix of its own, or run this one with --take-over.",
   ]);
 }

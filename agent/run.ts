@@ -52,9 +52,10 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const mountPoint = await mountPointOf(source.directory, ports.disk);
   const status = await readStatus(target, ports.bucket, log);
   if (!options.takeOver && !verifyOnly) checkLastRun(target, source, status);
-  const beforeDeleting = async () => {
-    await checkRequiredFile(options, ports.disk);
-    checkStillOurs(target, source, { first: status, now: await readStatus(target, ports.bucket, log) });
+  const beforeDeleting = () => checkRequiredFile(options, ports.disk);
+  const beforeClosing = async () => {
+    if (!verifyOnly)
+      checkStillOurs(target, source, { first: status, now: await readStatus(target, ports.bucket, log) });
   };
 
   const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
@@ -74,6 +75,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       shardEntries,
       maxDelete: options.maxDelete,
       beforeDeleting,
+      beforeClosing,
       run: name,
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,

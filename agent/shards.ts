@@ -55,6 +55,8 @@ export interface ShardsRequest extends RecordRequest, DeletionsRequest {
   readonly agentVersion: string;
   /** Throws when the run was interrupted. */
   readonly check: () => void;
+  /** Asked when all is sent, before the first deletion and the last message; throws when the target is another's by now. */
+  readonly beforeClosing: () => Promise<void>;
 }
 
 export interface ShardsResult {
@@ -93,6 +95,8 @@ class Pass {
   readonly #record: PassRecord;
   readonly #digests: string[] = [];
   readonly #deletions: Deletions;
+  /** With it the validator knows the run as a whole, and the status names it: it waits for the very end. */
+  #lastMessage: string | undefined;
   readonly #buffers = new Limit(BUFFER_PLACES);
   readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
@@ -148,7 +152,9 @@ class Pass {
     await this.#rememberRest();
     if (this.#fault !== undefined) throw this.#fault.cause;
     await this.#checkRoot(before);
+    await this.#request.beforeClosing();
     await this.#deletions.doAndSendHeld();
+    if (this.#lastMessage !== undefined) await this.#ports.queue.send(this.#lastMessage);
     const isWhole = this.#record.walkErrors === 0;
     return {
       digest: runDigest(this.#digests),
@@ -204,6 +210,7 @@ class Pass {
       const message = this.#message(shard.range, entries);
       // A shard with deletions is only checked when they are done.
       if (held.count > 0) await held.hold(message);
+      else if (shard.range.last) this.#lastMessage = message;
       else await this.#ports.queue.send(message);
       this.#log.debug(`Shard ${shard.range.index}: ${entries.length} entries, ${held.count} deletions.`);
     } finally {

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import { ListingError } from "#shared/listing.ts";
-import { decodeStatus, encodeReport, type Status } from "#shared/report.ts";
+import { assembleReport, decodeStatus, encodeReport, nextStatus, type Status, statusKey } from "#shared/report.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { RUN } from "../shared/arbitrary.ts";
+import { RUN, somePart } from "../shared/arbitrary.ts";
 import { BUCKET, type Ran, Simulation } from "./simulation.ts";
 import {
   bytePath,
@@ -311,6 +311,75 @@ suite("--uploadOnly", () => {
     one.bucket.place("p/extra", "extra");
     assert.equal((await one.run("--uploadOnly")).outcome, "success");
     assert.deepEqual(one.data, { extra: "extra" });
+  });
+});
+
+suite("Another first run at the same time", () => {
+  const ownStatus = statusKey("p/");
+  /** Another host's run that ends meanwhile, with what it has put there. */
+  function endsAt(one: Simulation, moment: string): void {
+    const run = RUN.replace(/^\d{4}/, String(new Date(one.nowMs).getUTCFullYear()));
+    const part = somePart({
+      run,
+      source: { host: "other", directory: "/home" },
+      listedThrough: "2099-01-01T00:00:00.000Z",
+    });
+    one.before = (call) => {
+      if (!call.startsWith(moment)) return;
+      one.before = () => {};
+      one.bucket.place("p/theirs", "theirs");
+      one.bucket.place(ownStatus, encodeReport(nextStatus(undefined, assembleReport([part])) as Status));
+    };
+  }
+
+  const rows: [what: string, moment: string, switches: string[], shards: number][] = [
+    ["while it uploads", "put p/z", [], 1],
+    ["while it uploads many shards", "put p/a-b", [], 6],
+    ["while it uploads, with nothing to delete", "put p/z", ["--uploadOnly"], 1],
+    ["just before its last message", `read ${ownStatus}`, [], 1],
+  ];
+  for (const [what, moment, switches, shards] of rows)
+    test(`fault 50: that ends ${what} stops it before it deletes, and before the validator knows it as a whole`, async (t) => {
+      const one = simulation(t);
+      writeTree(one.folder, TREE);
+      one.bucket.place("p/extra", "extra");
+      if (shards > 1) one.shardEntries = 1;
+      let reads = 0;
+      const { before } = one;
+      if (!moment.startsWith("read")) endsAt(one, moment);
+      else
+        one.before = (call) => {
+          if (call === moment && ++reads === 2) {
+            endsAt(one, "");
+            one.before(call);
+          } else before(call);
+        };
+      const ran = await one.run(...switches);
+      assert.equal(ran.outcome, "locked");
+      assert.match(ran.error?.message ?? "", /the last run there was of another source, \/home on other/);
+      assert.match(ran.error?.hint ?? "", /^It ran while this run did, .* By this run nothing was deleted\.\n/);
+      assert.equal(count(ran, "delete"), 0);
+      assert.ok(ran.messages.every(({ shard }) => !shard.last));
+      const status = decodeStatus(String(one.bucket.objects.get(ownStatus)?.body));
+      assert.equal(status.latest.source.host, "other");
+      assert.deepEqual(ran.leftovers, []);
+      // From here on it is as with any target of another source.
+      assert.match((await one.run()).error?.hint ?? "", /--take-over\.$/);
+    });
+
+  test("fault 50: that ends before the repair keeps it from deleting", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, TREE);
+    one.onMessage = () => {
+      one.onMessage = () => {};
+      one.bucket.place("p/theirs", "theirs");
+      one.later(1_000);
+      endsAt(one, "read .cback/reports/");
+    };
+    const ran = await one.run();
+    assert.equal(ran.outcome, "locked");
+    assert.equal(count(ran, "delete"), 0);
+    assert.equal(one.data.theirs, "theirs");
   });
 });
 

@@ -112,4 +112,38 @@ describe("a target of another run", { concurrency: 2 }, () => {
     assert.ok((await view.paths()).includes("c") && (await view.paths()).includes("left"));
     assert.equal(String(await view.read("left")), "of the other");
   });
+
+  // cback-amazons3-sync SOURCE s3://BUCKET/first-runs; meanwhile cback-amazons3-sync OTHER s3://BUCKET/first-runs
+  test("fault 50: of two first runs at the same time, the second to end deletes nothing and is told of the other one", async (t) => {
+    const folder = temporaryFolder(t);
+    const view = new BucketView(t, ownPrefix("first-runs"));
+    const [source, other] = [makeTree(folder, { a: "1", b: "2" }), makeTree(folder, { b: "of the other", c: "3" })];
+    const asleep = Promise.withResolvers<void>();
+    const proxy = await startFaultProxy(t, async ({ operation, count }) => {
+      if (operation !== "PutObject" || count > 1) return undefined;
+      slow.child.kill("SIGSTOP");
+      asleep.resolve();
+      return undefined;
+    });
+    const environment = { ...proxy.environment, XDG_STATE_HOME: temporaryFolder(t) };
+    const slow = startAgent(folder, ["--detailed-exit-codes", source, view.url], { environment });
+    await Promise.race([asleep.promise, slow.ended.then((ended) => assertExit(ended, Number.NaN))]);
+    assertExit(await runAgent(folder, [other, view.url]), 0);
+    slow.child.kill("SIGCONT");
+    const second = await slow.ended;
+    assertExit(second, 10);
+    assert.match(
+      unbroken(second.stderr),
+      new RegExp(`of another source, ${other} on .*ran while this run did.*nothing was deleted`),
+    );
+    assert.deepEqual(
+      proxy.passed.filter((operation) => /^(DeleteObjects|SendMessage)$/.test(operation)),
+      [],
+    );
+    assert.ok((await view.paths()).includes("c"));
+    // The one that ended first makes all as it should be.
+    assertExit(await runAgent(folder, [other, view.url]), 0);
+    assert.deepEqual(await view.paths(), ["b", "c"]);
+    assert.equal(String(await view.read("b")), "of the other");
+  });
 });
