@@ -199,6 +199,11 @@ export function isMissingBucket(error: unknown): boolean {
   return error instanceof Failure && nameOf(error.cause) === "NoSuchBucket";
 }
 
+/** Whether no such host is known: a name service that does not answer says something else. */
+export function isUnknownHost(error: unknown): boolean {
+  return networkCodeOf(error) === "ENOTFOUND";
+}
+
 /** The error code of a service, or the error's name. */
 export function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return "";

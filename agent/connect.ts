@@ -19,7 +19,7 @@ import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { filesInFlight, mostOpenFiles } from "./open-files.ts";
 import type { Bucket, Clock, Ports } from "./ports.ts";
-import { findQueue, openQueue } from "./queue.ts";
+import { checkQueue, findQueue, openQueue } from "./queue.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
 import { findHomeDirectory } from "./state-directory.ts";
 
@@ -53,6 +53,8 @@ export interface Connections {
   /** Is told by S3's client when it is asked too often. */
   readonly files: AdaptiveLimit;
   readonly sqs: SQSClient;
+  /** Tries nothing again, for questions that the run does not hang on. */
+  readonly sqsOnce: SQSClient;
   readonly lambda: LambdaClient;
   close(): void;
 }
@@ -90,17 +92,24 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
   // An endpoint that was set by hand is meant for the queue too, whatever host the queue's URL names.
   const endpointSet = Boolean(process.env.AWS_ENDPOINT_URL_SQS ?? process.env.AWS_ENDPOINT_URL);
   const sqs = new SQSClient({ ...shared(), useQueueUrlAsEndpoint: !endpointSet });
+  const sqsOnce = new SQSClient({
+    ...shared(),
+    retryStrategy: new Retries({ ...retryLimits, attempts: 1 }),
+    useQueueUrlAsEndpoint: !endpointSet,
+  });
   const lambda = new LambdaClient(shared());
   // Their middleware stacks differ only in the types of what passes through.
-  for (const client of [s3, sqs, lambda]) tellRequests(client as S3Client, log);
+  const clients = [s3, sqs, sqsOnce, lambda];
+  for (const client of clients) tellRequests(client as S3Client, log);
   return {
     s3,
     puts: new DirectPuts(s3, (key, send) => told(`S3 PutObject [${key}]`, send, (output) => output, log)),
     files,
     sqs,
+    sqsOnce,
     lambda,
     close() {
-      for (const client of [s3, sqs, lambda]) client.destroy();
+      for (const client of clients) client.destroy();
     },
   };
 }
@@ -173,18 +182,21 @@ export interface PortsRequest {
   readonly stateDirectory: string | undefined;
   readonly connections: Connections;
   readonly signal: AbortSignal;
+  readonly log: Pick<Log, "debug">;
 }
 
-/** @throws {Failure} when the bucket has no queue */
+/** @throws {Failure} when the bucket has no queue, or the one that was named cannot be its */
 export async function openPorts({
   target,
   queueUrl,
   stateDirectory,
   connections,
   signal,
+  log,
 }: PortsRequest): Promise<Ports> {
-  const { sqs, lambda } = connections;
+  const { sqs, sqsOnce, lambda } = connections;
   const openedBucket = openBucket(connections, target.bucket, signal);
+  if (queueUrl !== undefined) await checkQueue(sqsOnce, queueUrl, target.bucket, signal, log);
   const url = queueUrl ?? (await findQueueOf(target, openedBucket, sqs, signal));
   return {
     disk,

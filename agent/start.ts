@@ -41,6 +41,7 @@ export async function start(
       stateDirectory: state,
       connections,
       signal,
+      log,
     });
     return await run(options, ports, log, {
       endpoint: await findEndpoint(options.target),

@@ -22,6 +22,11 @@ export function queueName(bucket: string): string {
   return QUEUE_NAME_PREFIX + bucket.replaceAll(".", "_");
 }
 
+/** Whether a queue is, by its name, the one of another bucket's validator. */
+export function servesAnotherBucket(queue: string, bucket: string): boolean {
+  return queue.startsWith(QUEUE_NAME_PREFIX) && queue !== queueName(bucket);
+}
+
 /**
  * The name of the stack that serves a bucket. CloudFormation takes neither dots nor underscores; bucket names have no
  * capitals, so an upper-case D for a dot keeps `a.b` and `a-b` apart: deploying one must never replace the other.

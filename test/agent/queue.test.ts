@@ -5,7 +5,7 @@ import { suite, test } from "node:test";
 import { openPorts, throwIfInterrupted } from "#agent/connect.ts";
 import { diagnose } from "#agent/diagnose.ts";
 import { Failure } from "#agent/errors.ts";
-import { findQueue, openQueue } from "#agent/queue.ts";
+import { checkQueue, findQueue, openQueue } from "#agent/queue.ts";
 import { type Answer, type Asked, connectTo, type FakeS3, startFakeS3 } from "./fake-s3.ts";
 
 const JSON_TYPE = { "content-type": "application/x-amz-json-1.0" };
@@ -126,7 +126,7 @@ suite("The queue", () => {
 
   test("that was named is not looked for", async (t) => {
     const s3 = await startFakeS3(t);
-    s3.answer(SENT);
+    s3.answer(json({}), SENT);
     const { connections, interrupt, endpoint } = s3;
     const queueUrl = `${endpoint}/111122223333/mine`;
     const ports = await openPorts({
@@ -135,10 +135,129 @@ suite("The queue", () => {
       connections,
       signal: interrupt.signal,
       stateDirectory: undefined,
+      log: { debug: () => {} },
     });
     await ports.queue.send("{}");
-    assert.deepEqual(s3.asked.map(actionOf), ["SendMessage"]);
-    assert.equal(JSON.parse(s3.asked[0]?.body ?? "").QueueUrl, queueUrl);
+    assert.deepEqual(s3.asked.map(actionOf), ["GetQueueAttributes", "SendMessage"]);
+    assert.equal(JSON.parse(s3.asked[1]?.body ?? "").QueueUrl, queueUrl);
+  });
+});
+
+suite("A queue that was named, looked at before anything is sent,", () => {
+  const OWN = "/111122223333/cback-validator-my_bucket";
+  const found = (path: string) => json({ QueueUrl: `https://sqs.example${path}` });
+  const DENIED = jsonError(403, "AccessDeniedException");
+
+  /** What is thrown, what the log is told, and what was asked. */
+  async function looked(s3: FakeS3, path = OWN) {
+    const debug: string[] = [];
+    const { connections, interrupt, endpoint } = s3;
+    const log = { debug: (text: string) => void debug.push(text) };
+    const failure = await checkQueue(connections.sqsOnce, endpoint + path, "my.bucket", interrupt.signal, log).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    assert.ok(failure === undefined || failure instanceof Failure, String(failure));
+    return { failure, debug, asked: s3.asked.map(actionOf) };
+  }
+
+  test("is there: nothing is said", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(json({ Attributes: { QueueArn: QUEUE_ARN } }));
+    assert.deepEqual(await looked(s3), { failure: undefined, debug: [], asked: ["GetQueueAttributes"] });
+  });
+
+  const HTML = { "content-type": "text/html" };
+  for (const [what, answer] of [
+    ["that SQS does not know", NO_QUEUE],
+    ["whose URL SQS takes for none", jsonError(400, "com.amazonaws.sqs#InvalidAddress")],
+    ["where some other server has nothing", { status: 404, headers: HTML, body: "<p>Nothing here</p>" }],
+  ] as const)
+    test(`fault 61: ${what}, is told with what to check`, async (t) => {
+      const s3 = await startFakeS3(t);
+      s3.answer(answer);
+      const { failure } = await looked(s3, "/111122223333/gone");
+      assert.equal(failure?.outcome, "no-verdict");
+      assert.equal(failure.reason, "no such queue");
+      assert.match(
+        failure.hint,
+        /^Nothing was sent or deleted\. Check --queue and CBACK_QUEUE_URL.*-c bucket=my\.bucket`/,
+      );
+    });
+
+  test("fault 71: of another bucket's validator, is told without asking anybody", async (t) => {
+    const s3 = await startFakeS3(t);
+    for (const path of ["/111122223333/cback-validator-other", "/111122223333/cback-validator-my_bucket2"]) {
+      const { failure, asked } = await looked(s3, path);
+      assert.equal(failure?.outcome, "no-verdict");
+      assert.match(failure.message, /: it is the queue of another bucket's validator\.$/);
+      assert.match(failure.hint, /Leave --queue and CBACK_QUEUE_URL out/);
+      assert.deepEqual(asked, []);
+    }
+  });
+
+  const denials: [what: string, named: string, answers: Answer[], stops: boolean][] = [
+    ["with no right to see any", "/111122223333/mine", [DENIED, DENIED], false],
+    ["while the bucket's own is this very one", OWN, [DENIED, found(OWN)], false],
+    ["while the bucket's own is not there", "/111122223333/mine", [DENIED, NO_QUEUE], false],
+    ["while the bucket's own may be seen", "/111122223333/mine", [DENIED, found(OWN)], true],
+    ["in another account, while the bucket's own may be seen", "/999922223333/mine", [DENIED, found(OWN)], true],
+    ["in another region", OWN, [jsonError(403, "SignatureDoesNotMatch"), found(OWN)], true],
+    ["with credentials that nobody takes", OWN, [jsonError(403, "SignatureDoesNotMatch")], false],
+  ];
+  for (const [what, named, answers, stops] of denials)
+    test(`fault 16: that is denied, ${what}: ${stops ? "stop" : "go on"}`, async (t) => {
+      const s3 = await startFakeS3(t);
+      s3.answer(...answers);
+      const { failure, debug, asked } = await looked(s3, named);
+      assert.deepEqual(asked, ["GetQueueAttributes", "GetQueueUrl"]);
+      assert.equal(failure?.outcome, stops ? "denied" : undefined);
+      assert.equal(debug.length, stops ? 0 : 1);
+      if (stops) assert.match(failure?.reason ?? "", /, and the bucket's queue is https:\/\/sqs\.example\/1111/);
+    });
+
+  const others: [what: string, answer: Answer, reason: RegExp][] = [
+    ["fault 3: while SQS answers 503", jsonError(503, "ServiceUnavailable"), /ServiceUnavailable/],
+    ["fault 2: while SQS is asked too often", jsonError(429, "ThrottlingException"), /ThrottlingException/],
+    ["fault 1: while the connection breaks", "hang-up", /ECONNRESET/],
+    ["fault 6: while nobody answers", "silence", /no answer/],
+    ["fault 8: behind a login page", { status: 200, headers: HTML, body: "<html>Log in</html>" }, /damaged/],
+  ];
+  for (const [what, answer, reason] of others)
+    test(`${what}: it is asked once, and the run goes on`, async (t) => {
+      const s3 = await startFakeS3(t);
+      s3.answer(answer);
+      const started = performance.now();
+      const { failure, debug, asked } = await looked(s3);
+      assert.equal(failure, undefined);
+      assert.match(debug.join(), reason);
+      assert.deepEqual(asked, ["GetQueueAttributes"]);
+      assert.ok(performance.now() - started < 10_000);
+    });
+
+  test("fault 8: on a host that nobody knows is told at once", async (t) => {
+    const { interrupt } = await startFakeS3(t);
+    const connections = connectTo("https://nobody.invalid", {});
+    t.after(() => connections.close());
+    const looking = checkQueue(connections.sqsOnce, "https://nobody.invalid/1/q", "data", interrupt.signal, {
+      debug: (text) => assert.match(text, /EAI_AGAIN/, "there is no name service here"),
+    });
+    const failure = await looking.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined) return;
+    assert.ok(failure instanceof Failure && failure.outcome === "no-verdict", String(failure));
+    assert.match(failure.reason, /^its host name is not known/);
+  });
+
+  test("fault 51: an interruption is one", async (t) => {
+    const s3 = await startFakeS3(t);
+    s3.answer(() => {
+      setTimeout(() => s3.interrupt.abort(), 10);
+      return "silence";
+    });
+    assert.equal((await looked(s3)).failure?.outcome, "interrupted");
   });
 });
 
@@ -240,13 +359,16 @@ suite("The connections", () => {
   });
 
   test("the clock's sleep ends at once when the run is interrupted", async (t) => {
-    const { connections, interrupt } = await startFakeS3(t);
+    const s3 = await startFakeS3(t);
+    const { connections, interrupt } = s3;
+    s3.answer(json({ QueueUrl: "https://sqs.example/q" }));
     const { clock } = await openPorts({
       target: { bucket: "data", keyPrefix: "" },
-      queueUrl: "q",
+      queueUrl: undefined,
       connections,
       signal: interrupt.signal,
       stateDirectory: undefined,
+      log: { debug: () => {} },
     });
     const started = clock.monotonicMs();
     setTimeout(() => interrupt.abort(), 10);

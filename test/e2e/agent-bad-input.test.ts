@@ -16,7 +16,6 @@ const SOURCE = "SOURCE";
 const URL_ = `s3://${bucket}/bad-input`;
 
 const { accessKeyId, secretAccessKey } = liveEngine().administrator.credentials;
-const GONE_QUEUE = `${liveEngine().environment.AWS_ENDPOINT_URL}/000000000000/gone`;
 const ADMINISTRATOR = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 
 /** One line that says what is wrong, then what to do in lines that fit a screen, nothing else. */
@@ -134,22 +133,6 @@ describe("a run that cannot begin", { concurrency: 4 }, () => {
         what: /access denied \(sqs:GetQueueUrl\): no such queue, or no right to see it\.\nCheck the bucket's name .*deploy -c bucket=another`/,
       },
       url: "s3://another/x",
-    },
-    {
-      title: "the queue that was named is gone, which the host may not know",
-      ...{
-        detailed: 12,
-        what: /\/gone\]: access denied \(sqs:SendMessage\): no such queue, or no right .*\nCheck --queue and CBACK_QUEUE_URL/,
-      },
-      settings: { environment: { CBACK_QUEUE_URL: GONE_QUEUE } },
-    },
-    {
-      title: "the queue that was named is gone",
-      ...{
-        detailed: 8,
-        what: /\/gone\]: no such queue\.\nCheck --queue and .* cdk deploy -c bucket=.*--verifyOnly repeats/,
-      },
-      settings: { environment: { ...ADMINISTRATOR, CBACK_QUEUE_URL: GONE_QUEUE } },
     },
     {
       title: "the bucket has no queue",
