@@ -6,7 +6,7 @@ export function counted(count: number, one: string, many: string = `${one}s`): s
 
 /** Bytes in the largest unit that leaves a whole number before the point: "117.2 MB". */
 export function bytesText(bytes: number): string {
-  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+  const units = [bytes === 1 ? "byte" : "bytes", "kB", "MB", "GB", "TB", "PB"];
   let value = bytes;
   let unit = 0;
   // From 999.95 on, one digit after the point would show 1,000.

@@ -8,6 +8,7 @@ import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { Target } from "#shared/target.ts";
+import { counted } from "./amounts.ts";
 import { isMissingBucket } from "./aws-errors.ts";
 import { openBaselines } from "./baseline-store.ts";
 import { openBucket } from "./bucket.ts";
@@ -153,7 +154,9 @@ async function told<T>(
 ): Promise<T> {
   const started = performance.now();
   const tell = (outcome: string, attempts: number | undefined) =>
-    log.request(`${call}: ${outcome}, ${attempts ?? 1} tries, ${Math.round(performance.now() - started)} ms`);
+    log.request(
+      `${call}: ${outcome}, ${counted(attempts ?? 1, "try", "tries")}, ${Math.round(performance.now() - started)} ms`,
+    );
   try {
     const result = await send();
     const { $metadata } = outputOf(result);

@@ -95,7 +95,7 @@ export class Deletions {
     });
     if (count === 0 || complete) return;
     log.warn(
-      `${count} objects that the source does not hold were not deleted: the source could not be read as a whole.`,
+      `${counted(count, "object")} that the source does not hold ${count === 1 ? "was" : "were"} not deleted: the source could not be read as a whole.`,
     );
   }
 
@@ -143,9 +143,9 @@ export class Deletions {
       outcome: "safety-stop",
       operation: "delete from",
       subject: url,
-      reason: `${count} of the ${count + staying} objects that were there would go, more than --max-delete allows`,
+      reason: `${shareOf(count, count + staying)} would go, more than --max-delete allows`,
       hint: [
-        "All that is new is in the bucket, nothing was deleted. These would go:",
+        `All that is new is in the bucket, nothing was deleted. ${count === 1 ? "This" : "These"} would go:`,
         ...shown.map((path) => `  [${escapeText(path)}]`),
         ...(count > shown.length ? [`  and ${count - shown.length} more, in the log`] : []),
         `Check that nothing is missing in the source. If it is meant: --max-delete ${count}.`,
@@ -167,4 +167,8 @@ export class Deletions {
     });
     return shown;
   }
+}
+
+function shareOf(count: number, all: number): string {
+  return all === 1 ? "the one object that was there" : `${count} of the ${all} objects that were there`;
 }

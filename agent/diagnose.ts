@@ -5,6 +5,7 @@
 import { type LambdaClient, ListEventSourceMappingsCommand, ListTagsCommand } from "@aws-sdk/client-lambda";
 import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { VALIDATOR_TAG } from "#shared/names.ts";
+import { counted } from "./amounts.ts";
 import { messageOf, nameOf } from "./aws-errors.ts";
 
 /** How long one question may take: nobody waits long for an explanation. */
@@ -41,7 +42,9 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
   const { ApproximateNumberOfMessages: waiting, ApproximateNumberOfMessagesNotVisible: inFlight } =
     queue?.Attributes ?? {};
   if (queue !== undefined)
-    lines.push(`The queue holds ${waiting ?? "?"} waiting messages, and ${inFlight ?? "?"} are being worked on.`);
+    lines.push(
+      `The queue holds ${toldCount(waiting, "waiting message")}, and ${inFlight ?? "?"} ${inFlight === "1" ? "is" : "are"} being worked on.`,
+    );
 
   const deadLetters = deadLetterQueueName(queue?.Attributes?.RedrivePolicy);
   if (deadLetters !== undefined) {
@@ -53,7 +56,7 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
     });
     if (dead !== undefined)
       lines.push(
-        `The dead letters (${deadLetters}) hold ${dead.Attributes?.ApproximateNumberOfMessages ?? "?"} messages.`,
+        `The dead letters (${deadLetters}) hold ${toldCount(dead.Attributes?.ApproximateNumberOfMessages, "message")}.`,
       );
   }
 
@@ -83,6 +86,11 @@ export async function diagnose({ sqs, lambda, queueUrl }: DiagnoseRequest): Prom
     }
   }
   return { lines, validatorVersion };
+}
+
+/** A number as SQS tells it, which it may not. */
+function toldCount(count: string | undefined, what: string): string {
+  return count === undefined ? `? ${what}s` : counted(Number(count), what);
 }
 
 function deadLetterQueueName(redrivePolicy: string | undefined): string | undefined {

@@ -4,6 +4,7 @@
  */
 import type { KnownEntry, UnknownEntry } from "#shared/entry.ts";
 import type { Finding } from "#shared/report.ts";
+import { counted } from "./amounts.ts";
 import { type KnownFile, remember } from "./baseline.ts";
 import { textOfBytes } from "./escape.ts";
 import type { Log } from "./log.ts";
@@ -64,7 +65,7 @@ export class PassRecord {
     this.#filesSeen += 1;
     this.tally.count("uploaded");
     this.tally.fileBytes += sizeBytes;
-    this.#log.info(`Uploaded [${path}], ${sizeBytes} bytes.`);
+    this.#log.info(`Uploaded [${path}], ${counted(sizeBytes, "byte")}.`);
     const kind = isDrift ? was : this.#repairOf(path, was);
     if (kind !== undefined) this.#repaired(kind, path);
     return remember({ ...file, sizeBytes }, etag, this.#request.startedMs);

@@ -11,6 +11,7 @@ import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
 import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange, type ShardScale } from "#shared/shard.ts";
 import { targetUrl } from "#shared/target.ts";
+import { counted } from "./amounts.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { type BaselineItem, correct, type KnownFile, leaving } from "./baseline.ts";
 import { hasChecksum, hasContent } from "./content.ts";
@@ -212,7 +213,8 @@ class Pass {
       if (held.count > 0) await held.hold(message);
       else if (shard.range.last) this.#lastMessage = message;
       else await this.#ports.queue.send(message);
-      this.#log.debug(`Shard ${shard.range.index}: ${entries.length} entries, ${held.count} deletions.`);
+      const amounts = `${counted(entries.length, "entry", "entries")}, ${counted(held.count, "deletion")}`;
+      this.#log.debug(`Shard ${shard.range.index}: ${amounts}.`);
     } finally {
       await held.close();
     }

@@ -52,7 +52,7 @@ export function summaryLines(summary: Summary): SummaryLines {
   const results = [
     verdictLine(summary, targetUrl(target)),
     sourceLine(tally),
-    `Bucket: ${bucketText(report, tally, repair)}.`,
+    `Bucket: ${bucketText(report, tally)}, ${tally.deleted} deleted.`,
     ...repairLines(tally, repair),
     ...ownerLines(summary),
     ...(outcome === "mismatch" ? wrap(`Next: ${advice(summary)}`) : []),
@@ -73,7 +73,7 @@ export function uncheckedLines({
     results: [
       `Verdict: NONE. Nobody has checked ${targetUrl(target)}.`,
       sourceLine(tally),
-      `Bucket: not checked, ${deletedCount(tally, repair)} deleted.`,
+      `Bucket: not checked, ${tally.deleted} deleted.`,
       ...repairLines(tally, repair),
     ],
   };
@@ -83,11 +83,15 @@ function sourceLine(tally: Tally): string {
   return `Source: ${counted(tally.entries, "entry", "entries")} (${bytesText(tally.fileBytes)}): ${stateText(tally)}.`;
 }
 
+/** What the second run did, which the lines above leave out; and what of both was a repair. */
 function repairLines(tally: Tally, repair: Tally | undefined): string[] {
+  const second = repair && `Second run: ${repair.counts.uploaded} uploaded, ${repair.deleted} deleted.`;
   const repairs = [...tally.repairs, ...(repair?.repairs ?? [])];
   const count = tally.repairCount + (repair?.repairCount ?? 0);
-  if (count === 0) return [];
+  const done = second === undefined ? [] : [second];
+  if (count === 0) return done;
   return [
+    ...done,
     `Repaired ${counted(count, "object")} in the bucket:`,
     ...repairs.slice(0, MAX_SHOWN).map(({ kind, path }) => `  ${kind}: [${path}]`),
     ...(count > MAX_SHOWN ? [`  and ${count - MAX_SHOWN} more, in the log`] : []),
@@ -98,10 +102,6 @@ function repairLines(tally: Tally, repair: Tally | undefined): string[] {
 function ownerLines({ owner, verifyOnly }: Summary): string[] {
   if (owner === undefined || !verifyOnly) return [];
   return wrap(`Note: the last sync there was of another source, ${sourceText(owner)}.`);
-}
-
-function deletedCount(tally: Tally, repair: Tally | undefined): number {
-  return tally.deleted + (repair?.deleted ?? 0);
 }
 
 function verdictLine({ outcome, report, tally, repair, ignoreWarnings, verifyOnly }: Summary, url: string): string {
@@ -177,9 +177,11 @@ function stateText(tally: Tally): string {
   return shown.map((state) => `${tally.counts[state]} ${STATES[state]}`).join(", ");
 }
 
-function bucketText({ totals }: Report, tally: Tally, repair: Tally | undefined): string {
+/** The bytes only where they are not those of the source, which stand in the line above. */
+function bucketText({ totals }: Report, { fileBytes }: Tally): string {
+  const bytes = totals.matchedBytes === fileBytes ? "" : ` (${bytesText(totals.matchedBytes)})`;
   const unexpected = `${totals.unexpectedAtLeast ? "at least " : ""}${totals.unexpected} unexpected`;
-  return `${totals.matched} matched (${bytesText(totals.matchedBytes)}), ${totals.missing} missing, ${
+  return `${totals.matched} matched${bytes}, ${totals.missing} missing, ${
     totals.sizeDiffers + totals.etagDiffers
-  } different, ${unexpected}, ${deletedCount(tally, repair)} deleted`;
+  } different, ${unexpected}`;
 }

@@ -9,7 +9,7 @@ export const STATES = {
   /** FIFO, socket, device; a link to a directory that it lies in; another file system. */
   skipped: "skipped by rule",
   vanished: "vanished meanwhile",
-  unstable: "changed while they were read",
+  unstable: "changed while being read",
   unreadable: "unreadable",
   unrepresentable: "without a possible key",
   failed: "failed",

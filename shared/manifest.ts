@@ -94,14 +94,14 @@ export function decodeManifest(
     const end = text.indexOf("\n", start);
     if (end < 0) throw new ManifestError("the manifest's last line has no end");
     if (entries.length === count)
-      throw new ManifestError(`the manifest has more than the ${count} entries of its message`);
+      throw new ManifestError(`the manifest has more entries than its message says (${count})`);
     if (end - start > MAX_LINE_LENGTH)
       throw new ManifestError(`line ${entries.length + 1} of the manifest is too long`);
     entries.push(entryOf(text.slice(start, end), entries.length, range, keyPrefix));
     start = end + 1;
   }
   if (entries.length !== count)
-    throw new ManifestError(`the manifest has ${entries.length} entries, its message says ${count}`);
+    throw new ManifestError(`the manifest has fewer entries (${entries.length}) than its message says (${count})`);
   return entries;
 }
 

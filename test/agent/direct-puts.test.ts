@@ -212,10 +212,10 @@ suite("A direct put", () => {
     for (const key of ["a", "b", "c"]) await connections.puts.send(put(key), OPTIONS);
     await assert.rejects(connections.puts.send(put("d"), OPTIONS));
     assert.deepEqual(lines, [
-      "S3 PutObject [a]: 200, 1 tries, N ms",
-      "S3 PutObject [b]: 200, 1 tries, N ms",
+      "S3 PutObject [a]: 200, 1 try, N ms",
+      "S3 PutObject [b]: 200, 1 try, N ms",
       "S3 PutObject [c]: 200, 2 tries, N ms",
-      "S3 PutObject [d]: 403 AccessDenied, 1 tries, N ms",
+      "S3 PutObject [d]: 403 AccessDenied, 1 try, N ms",
     ]);
   });
 });

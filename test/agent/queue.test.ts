@@ -298,7 +298,7 @@ suite("The diagnosis", () => {
   test("fault 65: tells what queue, dead letters, mapping and function show", async (t) => {
     const { lines, validatorVersion } = await diagnosed(await startFakeS3(t));
     assert.deepEqual(lines, [
-      "The queue holds 3 waiting messages, and 1 are being worked on.",
+      "The queue holds 3 waiting messages, and 1 is being worked on.",
       "The dead letters (dead) hold 3 messages.",
       "The event source mapping is Enabled; last result: OK.",
       "The validator is validator, version 1.2.3, contract 1.0.",
@@ -354,7 +354,7 @@ suite("The connections", () => {
     await findQueue(connections.sqs, "data", s3.interrupt.signal);
     await failureOf(findQueue(connections.sqs, "data", s3.interrupt.signal));
     assert.match(told[0] ?? "", /^SQS GetQueueUrl \[cback-validator-data\]: 200, 2 tries, \d+ ms$/);
-    assert.match(told[1] ?? "", /^SQS GetQueueUrl \[cback-validator-data\]: 400 QueueDoesNotExist, 1 tries, \d+ ms$/);
+    assert.match(told[1] ?? "", /^SQS GetQueueUrl \[cback-validator-data\]: 400 QueueDoesNotExist, 1 try, \d+ ms$/);
     assert.ok(!told.join().includes("AKIDEXAMPLE"), "I7");
   });
 

@@ -150,7 +150,8 @@ suite("Drift", () => {
     const ran = await one.run();
     assert.equal(ran.outcome, "success");
     assert.deepEqual(one.data, one.source);
-    assert.deepEqual(said(ran, "result").slice(3, -1).sort(), [
+    assert.equal(said(ran, "result")[3], "Second run: 2 uploaded, 1 deleted.");
+    assert.deepEqual(said(ran, "result").slice(4, -1).sort(), [
       "  changed: [a.txt]",
       "  missing: [a-b]",
       "  unexpected: [extra]",
@@ -600,6 +601,32 @@ suite("The source", () => {
     assert.deepEqual(one.data, one.source);
   });
 
+  test("fault 26: of which one object would go, or stays, is told so", async (t) => {
+    const one = simulation(t);
+    one.bucket.place("p/extra", "extra");
+    writeTree(one.folder, { one: "1", "locked/inside": "i" });
+    const stopped = await one.run("--max-delete", "0");
+    assert.match(
+      stopped.error?.message ?? "",
+      /: the one object that was there would go, more than --max-delete allows\.$/,
+    );
+    assert.match(stopped.error?.hint ?? "", /nothing was deleted\. This would go:\n {2}\[extra\]\n/);
+    assert.ok(said(stopped, "info").includes("Uploaded [one], 1 byte."));
+
+    one.forget();
+    one.on = diskBut(disk, {
+      directory: (path) => {
+        if (path === bytePath(one.folder, "locked")) throw systemError("EACCES");
+        return disk.directory(path);
+      },
+    });
+    const withheld = said(await one.run(), "warn").find((text) => text.includes("not deleted"));
+    assert.equal(
+      withheld,
+      "1 object that the source does not hold was not deleted: the source could not be read as a whole.",
+    );
+  });
+
   test("fault 26: whose files were all renamed or encrypted deletes none of the old objects", async (t) => {
     const one = simulation(t);
     const names = Array.from({ length: 150 }, (_, index) => `f${index}`);
@@ -874,6 +901,7 @@ suite("The report", () => {
       "Verdict: NONE. Nobody has checked s3://data/p/.",
       "Source: 6 entries (17 bytes): 0 uploaded, 6 unchanged.",
       "Bucket: not checked, 0 deleted.",
+      "Second run: 1 uploaded, 0 deleted.",
       "Repaired 1 object in the bucket:",
       "  missing: [z]",
     ]);

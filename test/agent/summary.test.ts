@@ -4,6 +4,7 @@ import { suite, test } from "node:test";
 import { bytesText } from "#agent/amounts.ts";
 import { type Summary, type SummaryLines, summaryLines, uncheckedLines } from "#agent/summary.ts";
 import { type State, Tally } from "#agent/tally.ts";
+import { WIDTH } from "#agent/wrap.ts";
 import { assembleReport, type Finding, NO_TOTALS, type Report } from "#shared/report.ts";
 import { RUN, somePart } from "../shared/arbitrary.ts";
 
@@ -46,9 +47,24 @@ suite("The summary", () => {
     assert.deepEqual(results, [
       "Verdict: match. The validator found all 4627 files in s3://example-backup/laptop/ as sent.",
       "Source: 4627 entries (117.2 MB): 12 uploaded, 4615 unchanged.",
-      "Bucket: 4627 matched (117.2 MB), 0 missing, 0 different, 0 unexpected, 0 deleted.",
+      "Bucket: 4627 matched, 0 missing, 0 different, 0 unexpected, 0 deleted.",
       REPORT_LINE,
     ]);
+  });
+
+  test("tells totals within a screen's width, and bytes once where both sides have as many", () => {
+    const files = 10_000_000;
+    const fileBytes = files * 987_654;
+    const tally = tallyOf({ uploaded: 1, unchanged: files - 1 }, fileBytes);
+    tally.deleted = 1_234;
+    const bucketLine = (matchedBytes: number) =>
+      lines({ tally, report: reportOf({ totals: { ...NO_TOTALS, matched: files, matchedBytes } }) }).results[2] ?? "";
+    assert.equal(
+      bucketLine(fileBytes),
+      "Bucket: 10000000 matched, 0 missing, 0 different, 0 unexpected, 1234 deleted.",
+    );
+    assert.ok(bucketLine(fileBytes).length <= WIDTH);
+    assert.match(bucketLine(1), /^Bucket: 10000000 matched \(1 byte\), 0 missing, /);
   });
 
   test("of an incomplete run names what is missing, up to twenty", () => {
@@ -100,7 +116,7 @@ suite("The summary", () => {
     assert.deepEqual(results, [
       "Verdict: MISMATCH. s3://example-backup/laptop/ does not hold what the source holds.",
       "Source: 0 entries (0 bytes): 0 uploaded, 0 unchanged.",
-      "Bucket: 0 matched (0 bytes), 1 missing, 2 different, 1 unexpected, 0 deleted.",
+      "Bucket: 0 matched, 1 missing, 2 different, 1 unexpected, 0 deleted.",
       "Next: see who else writes there, then run again; one repair was tried.",
       REPORT_LINE,
     ]);
@@ -141,16 +157,18 @@ suite("The summary", () => {
     assert.deepEqual(faults, [`Not checked: ${reason}.`]);
   });
 
-  test("names repairs of both passes, and says what was deleted in both", () => {
+  test("names repairs of both passes, and says of each what was uploaded and deleted", () => {
     const tally = tallyOf({ unchanged: 3 });
     tally.repaired({ kind: "missing", path: "a" });
     tally.deleted = 1;
-    const repair = tallyOf({ unchanged: 3 });
+    const repair = tallyOf({ uploaded: 2, unchanged: 1 });
     repair.repaired({ kind: "unexpected", path: "b" });
-    repair.deleted = 1;
+    repair.deleted = 3;
     const { results } = lines({ tally, repair });
-    assert.deepEqual(results.slice(2), [
-      "Bucket: 0 matched (0 bytes), 0 missing, 0 different, 0 unexpected, 2 deleted.",
+    assert.deepEqual(results.slice(1), [
+      "Source: 3 entries (0 bytes): 0 uploaded, 3 unchanged.",
+      "Bucket: 0 matched, 0 missing, 0 different, 0 unexpected, 1 deleted.",
+      "Second run: 2 uploaded, 3 deleted.",
       "Repaired 2 objects in the bucket:",
       "  missing: [a]",
       "  unexpected: [b]",
@@ -203,13 +221,19 @@ suite("The summary", () => {
     repair.repaired({ kind: "missing", path: "a" });
     const second = uncheckedLines({ target, tally, repair, ignoreWarnings: false });
     assert.deepEqual(second.faults, []);
-    assert.deepEqual(second.results.slice(3), ["Repaired 1 object in the bucket:", "  missing: [a]"]);
+    assert.deepEqual(second.results.slice(2), [
+      "Bucket: not checked, 2 deleted.",
+      "Second run: 0 uploaded, 0 deleted.",
+      "Repaired 1 object in the bucket:",
+      "  missing: [a]",
+    ]);
   });
 });
 
 test("sizes are told in the unit that leaves a whole number before the point", () => {
   const rows: Record<string, number> = {
     "0 bytes": 0,
+    "1 byte": 1,
     "999 bytes": 999,
     "1.0 kB": 1_000,
     "999.9 kB": 999_949,

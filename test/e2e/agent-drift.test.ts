@@ -56,7 +56,10 @@ describe("drift", { concurrency: 3 }, () => {
       const repair = await runAgent(folder, [source, view.url], settings);
       assertExit(repair, 0);
       assert.equal(repair.stderr, "");
-      assert.match(repair.stdout, /^Verdict: match\..*\nSource: .* 0 uploaded, 9 unchanged\.\n/);
+      assert.match(
+        repair.stdout,
+        /^Verdict: match\..*\nSource: .* 0 uploaded, 9 unchanged\.\n.*, 0 deleted\.\nSecond run: 2 uploaded, 1 deleted\.\n/,
+      );
       const [, told = ""] = /^Repaired 3 objects in the bucket:\n((?: {2}.*\n)*)/m.exec(repair.stdout) ?? [];
       assert.deepEqual(told.trimEnd().split("\n").sort(), [
         "  changed: [c]",

@@ -51,7 +51,7 @@ describe("a source that changes while it is synced", { concurrency: 3 }, () => {
       const ended = await run("--detailed-exit-codes");
       assertExit(ended, 9);
       assert.match(ended.stderr, /^Not synced: \[.*\/large\]: it changes while it is read\.\n$/);
-      assert.match(ended.stdout, /2 uploaded, 0 unchanged, 1 changed while they were read/);
+      assert.match(ended.stdout, /2 uploaded, 0 unchanged, 1 changed while being read/);
       assert.equal(String(await view.read("large")), "the last good version");
       assert.equal(await view.uploads(), 0);
     });
