@@ -95,3 +95,20 @@ describe("fault 52: after a run that was killed, the next one converges", { conc
     });
   }
 });
+
+describe("fault 22: an upload that a killed run has left open", () => {
+  // cback-amazons3-sync SOURCE s3://BUCKET/interrupted; kill -KILL
+  test("is no object and no finding, and in nobody's way; S3 keeps it for its lifecycle rule to give up", async (t) => {
+    const run = await signalled(t, "SIGKILL", ({ operation, count }) => operation === "UploadPart" && count === 3);
+    assert.equal(run.ended.code, "SIGKILL");
+    assert.equal(await run.view.uploads(), 1);
+    assert.ok(!(await run.view.paths()).includes("large"));
+    await assertNextRunConverges(run);
+    const { folder, source, view } = run;
+    const check = await runAgent(folder, ["-v", source, view.url]);
+    assertExit(check, 0);
+    assert.equal((await view.report(check)).totals.unexpected, 0);
+    // A host may not list uploads, and so cannot tell a leftover from what another run is at.
+    assert.equal(await view.uploads(), 1);
+  });
+});

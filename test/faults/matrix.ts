@@ -26,6 +26,7 @@ export const ROWS: Readonly<Record<number, string>> = {
   19: "upload acknowledged, answer lost",
   20: "race of two writers of one report",
   21: "multipart upload: part lost, upload gone",
+  // What a killed run leaves, S3 gives up days later: no engine's clock goes there, so of that the rule alone is proven.
   22: "multipart uploads left open",
   23: "source missing or no directory",
   24: "source empty, target not",

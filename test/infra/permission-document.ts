@@ -39,8 +39,10 @@ export function permissionDocument(): string {
     "  engine holds that against the policies' `aws:SecureTransport`, as AWS does.",
     "- It binds its root key by no policy. On AWS a Deny of the bucket binds the account's root user, too.",
     "- It checks no permission for changing an event source mapping. No policy of the stack has an action for that.",
-    "- Lifecycle, alarms without data and what stays after a stack is destroyed: the template's tests",
-    "  (`test/infra/stack.test.ts`, `test/infra/operations.test.ts`).",
+    "- Its S3 takes lifecycle rules (`test/infra/local/lifecycle.test.ts`), its CloudFormation drops them, and nothing there",
+    "  obeys them: that an upload which a killed run left is given up after seven days, AWS alone shows.",
+    "- Alarms without data and what stays after a stack is destroyed: the template's tests (`test/infra/stack.test.ts`,",
+    "  `test/infra/operations.test.ts`).",
     "",
   ].join("\n");
 }
