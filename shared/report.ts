@@ -298,10 +298,12 @@ function addTotals(sum: Totals, part: Totals): void {
 
 /**
  * The status after a report, or undefined when it stays as it is: an older run never overwrites a newer verdict, and
- * one from the future, which none could ever follow, is not taken.
+ * one from the future, or of no time at all, which none could ever follow, is not taken.
  */
 export function nextStatus(status: Status | undefined, report: Report): Status | undefined {
-  if (runStartedMs(report.run) > Date.parse(report.listedThrough) + MAX_CLOCK_LEAD_MS) return undefined;
+  // Said this way round because a time that there is not, such as month 99, compares with none.
+  const isPast = runStartedMs(report.run) <= Date.parse(report.listedThrough) + MAX_CLOCK_LEAD_MS;
+  if (!isPast) return undefined;
   const note: RunNote = {
     run: report.run,
     verdict: report.verdict,

@@ -20,7 +20,7 @@ export function runId(startedAt: Date, random: Uint8Array): string {
   return `${time}-${bytes.toString("hex")}`;
 }
 
-/** When a run began by the clock of its host, in milliseconds since 1970, rounded down to a second. */
+/** When a run began by the clock of its host, in milliseconds since 1970, rounded down to a second; NaN for a time that there is not. */
 export function runStartedMs(run: string): number {
   return Date.parse(run.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-.*$/, "$1-$2-$3T$4:$5:$6Z"));
 }

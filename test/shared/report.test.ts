@@ -358,12 +358,17 @@ describe("the status of a target", () => {
     );
   });
 
-  test("takes no run from the future, which none could ever follow", () => {
-    const future = report(`20990101T000000Z-${"0".repeat(32)}`, "match");
-    assert.equal(nextStatus(undefined, future), undefined);
-    const status = nextStatus(undefined, report(RUN, "match"));
-    assert.equal(nextStatus(status, future), undefined);
-  });
+  for (const [what, time] of [
+    ["from the future", "20990101T000000Z"],
+    ["of a month and an hour that there are not", "99999999T999999Z"],
+    ["of no day", "20261100T000000Z"],
+  ])
+    test(`fault 62: takes no run ${what}, which none could ever follow`, () => {
+      const forged = report(`${time}-${"0".repeat(32)}`, "match");
+      assert.equal(nextStatus(undefined, forged), undefined);
+      const status = nextStatus(undefined, report(RUN, "match"));
+      assert.equal(nextStatus(status, forged), undefined);
+    });
 
   test("names the report that it comes from", () => {
     const status = nextStatus(undefined, report(RUN, "match"));
