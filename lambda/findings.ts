@@ -11,10 +11,11 @@ const MOST_FINDINGS = 100_000;
 const MOST_BYTES = 32 * 1024 * 1024;
 
 export class Findings implements FindingsSink {
-  readonly #first: Finding[] = [];
-  readonly #lines: Buffer[] = [];
+  /** Not as lines: what a finding tells is in memory already, as an entry of the manifest or as an object's key. */
+  readonly #all: Finding[] = [];
   readonly #mostFindings: number;
   readonly #mostBytes: number;
+  /** Of all lines. */
   #bytes = 0;
 
   constructor(mostFindings: number = MOST_FINDINGS, mostBytes: number = MOST_BYTES) {
@@ -23,23 +24,30 @@ export class Findings implements FindingsSink {
   }
 
   add(finding: Finding): void {
-    if (this.#first.length < MAX_INLINE_FINDINGS) this.#first.push(finding);
-    const line = Buffer.from(`${JSON.stringify(finding)}\n`);
-    this.#lines.push(line);
-    this.#bytes += line.length;
+    this.#all.push(finding);
+    this.#bytes += Buffer.byteLength(lineOf(finding));
   }
 
   get full(): boolean {
-    return this.#lines.length >= this.#mostFindings || this.#bytes >= this.#mostBytes;
+    return this.#all.length >= this.#mostFindings || this.#bytes >= this.#mostBytes;
   }
 
   /** The first, as many as a part holds. */
   get first(): readonly Finding[] {
-    return this.#first;
+    return this.#all.slice(0, MAX_INLINE_FINDINGS);
   }
 
   /** All of them, one JSON finding a line; undefined when `first` already has them all. */
   lines(): Buffer | undefined {
-    return this.#lines.length > this.#first.length ? Buffer.concat(this.#lines) : undefined;
+    if (this.#all.length <= MAX_INLINE_FINDINGS) return undefined;
+    // Each in its place at once: joined later, all would be in memory twice.
+    const lines = Buffer.allocUnsafe(this.#bytes);
+    let end = 0;
+    for (const finding of this.#all) end += lines.write(lineOf(finding), end);
+    return lines;
   }
+}
+
+function lineOf(finding: Finding): string {
+  return `${JSON.stringify(finding)}\n`;
 }

@@ -5,6 +5,7 @@
  *   ["path"]                        a file that could not be read: unknown
  *   ["path/"]                       a directory that could not be read: all below it is unknown
  */
+import { isUtf8 } from "node:buffer";
 import { createHash, hash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
@@ -27,13 +28,19 @@ export class ManifestError extends Error {
 
 /** The most bytes a manifest's body may have, so that its whole message stays below 1,000,000; SQS takes 1 MiB. */
 export const MAX_BODY_BYTES = 960_000;
-/** The most bytes that a body may decompress to. 20,000 keys of 1,024 bytes are 22 MB; a bomb would be far more. */
-export const MAX_LINES_BYTES = 64 * 1024 * 1024;
+/**
+ * The most bytes that a body may decompress to: 20,000 keys of 1,024 bytes are 22 MB. The validator needs a multiple of it,
+ * for the lines, their entries, and a finding about each.
+ */
+export const MAX_LINES_BYTES = 32 * 1024 * 1024;
 /**
  * The longest line: the path of an unreadable directory may have 4,096 control characters, which take 24 KiB of JSON.
  * Longer ones are not even parsed, for a parser takes time and memory for each bracket that a line opens.
  */
-const MAX_LINE_LENGTH = 32 * 1024;
+const MAX_LINE_BYTES = 32 * 1024;
+const LINE_END = 0x0a;
+/** The longest ETag: those of S3 have at most 38 characters. */
+const MAX_ETAG_LENGTH = 256;
 
 export function encodeManifest(entries: readonly ManifestEntry[]): EncodedManifest {
   const lines = Buffer.from(entries.map(lineOf).join(""), "utf8");
@@ -61,9 +68,6 @@ function lineOf(entry: ManifestEntry): string {
   return `${JSON.stringify(isUnknown(entry) ? [entry.path] : [entry.path, entry.sizeBytes, entry.etag])}\n`;
 }
 
-// Decoded leniently, bytes that are no text would become a path that nobody sent.
-const linesDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /**
  * The entries of a manifest, after its digest, its count and each line were checked against the range that it is for.
  * That they ascend is left to `march`, which checks it of every stream.
@@ -83,21 +87,17 @@ export function decodeManifest(
   }
   if (createHash("sha256").update(lines).digest("hex") !== digest)
     throw new ManifestError("the manifest does not have the digest that its message names");
-  let text: string;
-  try {
-    text = linesDecoder.decode(lines);
-  } catch (cause) {
-    throw new ManifestError("the manifest is not UTF-8", { cause });
-  }
+  // Bytes that are no text would become a path that nobody sent.
+  if (!isUtf8(lines)) throw new ManifestError("the manifest is not UTF-8");
   const entries: ManifestEntry[] = [];
-  for (let start = 0; start < text.length; ) {
-    const end = text.indexOf("\n", start);
+  // Line by line: as one text they would take as much memory again, or twice as much.
+  for (let start = 0; start < lines.length; ) {
+    const end = lines.indexOf(LINE_END, start);
     if (end < 0) throw new ManifestError("the manifest's last line has no end");
     if (entries.length === count)
       throw new ManifestError(`the manifest has more entries than its message says (${count})`);
-    if (end - start > MAX_LINE_LENGTH)
-      throw new ManifestError(`line ${entries.length + 1} of the manifest is too long`);
-    entries.push(entryOf(text.slice(start, end), entries.length, range, keyPrefix));
+    if (end - start > MAX_LINE_BYTES) throw new ManifestError(`line ${entries.length + 1} of the manifest is too long`);
+    entries.push(entryOf(lines.toString("utf8", start, end), entries.length, range, keyPrefix));
     start = end + 1;
   }
   if (entries.length !== count)
@@ -128,6 +128,7 @@ function entryOf(
   if (typeof sizeBytes !== "number" || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0)
     throw fault("has no size in bytes");
   if (typeof etag !== "string" || etag === "") throw fault("has no ETag");
+  if (etag.length > MAX_ETAG_LENGTH) throw fault("has an ETag longer than any");
   return { path, sizeBytes, etag };
 }
 

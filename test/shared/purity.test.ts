@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 const SHARED = new URL("../../shared/", import.meta.url);
 const SOURCES = readdirSync(SHARED).filter((file) => file.endsWith(".ts"));
 
-const ALLOWED_IMPORT = /^(#shared\/[a-z-]+\.ts|node:crypto|node:zlib|typebox|typebox\/value)$/;
+const ALLOWED_IMPORT = /^(#shared\/[a-z-]+\.ts|node:buffer|node:crypto|node:zlib|typebox|typebox\/value)$/;
 const IMPORT = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*["'`]([^"'`]+)["'`]/g;
 
 /** What would tie the contract to a machine or a moment. Clock and randomness are parameters. */
@@ -26,7 +26,7 @@ describe("the contract is pure", () => {
     const source = readFileSync(new URL(file, SHARED), "utf8");
     const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$/gm, "");
 
-    test(`${file} imports nothing but the contract, hashes, compression and schemas`, () => {
+    test(`${file} imports nothing but the contract, bytes, hashes, compression and schemas`, () => {
       for (const [, name] of code.matchAll(IMPORT)) assert.match(name ?? "", ALLOWED_IMPORT);
     });
 
