@@ -6,9 +6,10 @@
  */
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
+import { keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { ManifestError } from "#shared/manifest.ts";
 import { RUN_PATTERN } from "#shared/run-id.ts";
-import { keyPrefixFault } from "#shared/target.ts";
+import { bucketNameFault, keyPrefixFault } from "#shared/target.ts";
 import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
 export const ShardRangeSchema = Type.Object({
@@ -120,8 +121,8 @@ export function decodeMessage(text: string): Message {
     prefix: value.prefix,
     shard: value.shard,
   };
-  const prefixFault = keyPrefixFault(header.prefix);
-  if (prefixFault !== undefined) throw new MessageError(`the message's prefix is no prefix: ${prefixFault}`);
+  const fault = headerFault(header);
+  if (fault !== undefined) throw new MessageError(fault);
   const fit = readable(header.version);
   if (fit !== "yes")
     throw new MessageError(
@@ -134,6 +135,21 @@ export function decodeMessage(text: string): Message {
   if (!Value.Check(MessageSchema, value))
     throw new MessageError(`the message does not follow the contract: ${firstFault(MessageSchema, value)}`, header);
   return value;
+}
+
+/**
+ * What no schema can say. Whatever it names could never be asked of S3, and S3's answer would be taken for a failure that
+ * may pass.
+ */
+function headerFault({ bucket, prefix, shard }: MessageHeader): string | undefined {
+  // Not with the name in it, which may be as long as a message.
+  if (bucketNameFault(bucket) !== undefined) return "the message's bucket is no bucket that can be";
+  const prefixFault = keyPrefixFault(prefix);
+  if (prefixFault !== undefined) return `the message's prefix is no prefix: ${prefixFault}`;
+  for (const bound of [shard.after, shard.through])
+    if (bound !== null && (!bound.isWellFormed() || keyBytes(prefix + bound) > MAX_KEY_BYTES))
+      return "the message's shard begins or ends at what is no key";
+  return undefined;
 }
 
 function firstFault(schema: typeof HeaderSchema | typeof MessageSchema, value: unknown): string {

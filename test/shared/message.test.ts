@@ -41,7 +41,8 @@ describe("a message", () => {
       fc.property(message, names, (message, name) => {
         const strangely = {
           ...message,
-          shard: { ...message.shard, after: name },
+          // A bound is a path, and so always text.
+          shard: { ...message.shard, after: name.toWellFormed() },
           source: { host: name, directory: name },
         };
         const encoded = encodeMessage(strangely);
@@ -76,6 +77,7 @@ const EXPECTED: Record<string, Expected> = {
   "major-older.json": withHeader(/contract 0\.9, which this validator \(1\.0\) no longer serves: upgrade the agent/),
   "not-json.txt": noHeader(/is not JSON/),
   "header-array.json": noHeader(/has no header/),
+  "header-bucket-no-name.json": noHeader(/bucket is no bucket that can be/),
   "header-empty.json": noHeader(/has no header/),
   "header-null.json": noHeader(/has no header/),
   "header-prefix-reserved.json": noHeader(/prefix is no prefix: \.cback\/ belongs to the validator/),
@@ -84,6 +86,8 @@ const EXPECTED: Record<string, Expected> = {
   "header-prototype.json": noHeader(/has no header/),
   "header-run-of-another-shape.json": noHeader(/has no header: \/run/),
   "header-shard-bound-a-number.json": noHeader(/has no header: \/shard\/after/),
+  "header-shard-bound-no-text.json": noHeader(/shard begins or ends at what is no key/),
+  "header-shard-bound-too-long.json": noHeader(/shard begins or ends at what is no key/),
   "header-shard-index-negative.json": noHeader(/has no header: \/shard\/index/),
   "header-shard-index-too-high.json": noHeader(/has no header: \/shard\/index/),
   "header-shard-without-last.json": noHeader(/has no header: \/shard/),

@@ -68,9 +68,12 @@ describe("the shipped JSON Schemas", () => {
       (file) => file.endsWith(".json") && validate(JSON.parse(readFileSync(new URL(file, FIXTURES), "utf8"))),
     );
     assert.deepEqual(accepted.sort(), [
+      "header-bucket-no-name.json",
       "header-prefix-reserved.json",
       "header-prefix-with-dots.json",
       "header-prefix-without-slash.json",
+      "header-shard-bound-no-text.json",
+      "header-shard-bound-too-long.json",
       "major-newer.json",
       "major-older.json",
       "minor-newer-with-a-new-field.json",
