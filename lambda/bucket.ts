@@ -12,6 +12,7 @@ import {
   type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
+import { compareKeys } from "#shared/key.ts";
 import { ListingError, type Page, type PageRequest } from "#shared/listing.ts";
 import { readPage } from "#shared/page.ts";
 
@@ -104,7 +105,12 @@ export class Bucket {
     let token: string | undefined;
     do {
       const page = await this.fetchPage({ keyPrefix: prefix, startAfter: undefined, token });
-      for (const { key } of page.objects) keys.push(key);
+      for (const { key } of page.objects) {
+        const previous = keys.at(-1);
+        // Else a listing that begins again would never end.
+        if (previous !== undefined && compareKeys(previous, key) >= 0) throw new ListingError("its keys do not ascend");
+        keys.push(key);
+      }
       if (page.truncated && (page.nextToken === undefined || page.nextToken === token))
         throw new ListingError("it goes on but gives no new token");
       token = page.truncated ? page.nextToken : undefined;

@@ -94,15 +94,24 @@ async function publishReport(
   partKeys: readonly string[],
   onPublished: (report: Report) => void,
 ): Promise<Report> {
-  const known = await bucket.read(key);
-  if (known !== undefined) return decodeReport(known.text, "self");
+  const known = await readReport(bucket, key);
+  if (known !== undefined) return known;
   const report = assembleReport(await readParts(bucket, partKeys));
   if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) {
     onPublished(report);
     return report;
   }
-  const other = await bucket.read(key);
-  return other === undefined ? report : decodeReport(other.text, "self");
+  return (await readReport(bucket, key)) ?? report;
+}
+
+/** @throws {ReportError} when what is there is no report, or that of another run */
+async function readReport(bucket: BucketPort, key: string): Promise<Report | undefined> {
+  const stored = await bucket.read(key);
+  if (stored === undefined) return undefined;
+  const report = decodeReport(stored.text, "self");
+  // Only an administrator can have put it there; its status would be another target's.
+  if (reportKey(report.prefix, report.run) !== key) throw new ReportError(`the report ${key} is about another run`);
+  return report;
 }
 
 /** Keeps only as many findings as the report takes: a run may have thousands of parts with a thousand each. */
@@ -123,14 +132,17 @@ async function readParts(bucket: BucketPort, keys: readonly string[]): Promise<P
 async function readPart(bucket: BucketPort, key: string): Promise<Part> {
   const stored = await bucket.read(key);
   if (stored === undefined) throw new ReportError(`the part ${key} was listed and is gone`);
-  return decodePart(stored.text);
+  const part = decodePart(stored.text);
+  if (partKey(part.prefix, part.run, part.shard) !== key)
+    throw new ReportError(`the part ${key} is about another run or shard`);
+  return part;
 }
 
 async function publishStatus(bucket: BucketPort, report: Report): Promise<void> {
   const key = statusKey(report.prefix);
   for (let attempt = 0; attempt < STATUS_ATTEMPTS; attempt++) {
     const stored = await bucket.read(key);
-    const status = nextStatus(stored && readableStatus(stored.text), report);
+    const status = nextStatus(stored && readableStatus(stored.text, key), report);
     if (status === undefined) return;
     if (await bucket.writeIfUnchanged(key, encodeReport(status), stored?.etag)) return;
   }
@@ -138,12 +150,13 @@ async function publishStatus(bucket: BucketPort, report: Report): Promise<void> 
 }
 
 /**
- * A status that is damaged is replaced: nobody but the validator writes it, and no verdict may be kept from it for
+ * A status that is damaged, or about another target, is replaced: nobody but the validator writes it, and no verdict may be kept from it for
  * ever. One of a newer validator is an error, until the stack is deployed again as new as it was.
  */
-function readableStatus(text: string): Status | undefined {
+function readableStatus(text: string, key: string): Status | undefined {
   try {
-    return decodeStatus(text);
+    const status = decodeStatus(text);
+    return statusKey(status.prefix) === key ? status : undefined;
   } catch (error) {
     if (error instanceof ReportError && !error.skew) return undefined;
     throw error;

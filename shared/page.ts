@@ -23,15 +23,20 @@ export interface PageAnswer {
 /** @throws {ListingError} when the page is torn; it may be whole when it is asked for again */
 export function readPage(answer: PageAnswer): Page {
   const { Contents = [], IsTruncated, KeyCount, NextContinuationToken, EncodingType } = answer;
-  if (IsTruncated === undefined) throw new ListingError("a page does not say whether it is the last");
+  if (typeof IsTruncated !== "boolean") throw new ListingError("a page does not say whether it is the last");
   if (KeyCount !== Contents.length) throw new ListingError("a page does not hold as many keys as it says");
-  const objects = Contents.map(({ Key, Size, ETag, LastModified }): ListedObject => {
-    if (Key === undefined || Size === undefined || ETag === undefined || LastModified === undefined)
-      throw new ListingError("a page shows an object without key, size, ETag or time");
-    const key = EncodingType === "url" ? decodeKey(Key) : Key;
-    return { key, sizeBytes: Size, etag: withoutQuotes(ETag), modifiedMs: LastModified.getTime() };
-  });
+  const objects = Contents.map((object) => readObject(object, EncodingType === "url"));
   return { objects, truncated: IsTruncated, nextToken: NextContinuationToken };
+}
+
+/** A size or time that is no number would pass for a small one, and for an old one, in each comparison. */
+function readObject({ Key = "", Size = -1, ETag = "", LastModified }: ObjectAnswer, isEncoded: boolean): ListedObject {
+  const key = isEncoded ? decodeKey(Key) : Key;
+  const etag = withoutQuotes(ETag);
+  const modifiedMs = LastModified?.getTime() ?? Number.NaN;
+  if (key === "" || !Number.isSafeInteger(Size) || Size < 0 || etag === "" || Number.isNaN(modifiedMs))
+    throw new ListingError("a page shows an object without key, size, ETag or time");
+  return { key, sizeBytes: Size, etag, modifiedMs };
 }
 
 /** S3 encodes keys as forms do: a space becomes "+", a plus sign "%2B". */

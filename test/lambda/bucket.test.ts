@@ -175,6 +175,20 @@ describe("the validator's objects", () => {
     assert.deepEqual(await services.bucket.keysBelow("r/"), ["r/a", "r/b", "r/d", "r/e"]);
   });
 
+  it("fault 7: are not believed when their listing goes round in a circle", async (test) => {
+    const { store, services } = await startValidator(test);
+    const one = { key: "r/a", ...store.put("r/a", "") };
+    const two = { key: "r/b", ...store.put("r/b", "") };
+    let pages = 0;
+    store.fault = () => {
+      pages += 1;
+      const isOdd = pages % 2 === 1;
+      return { status: 200, body: page({ objects: [isOdd ? one : two], token: isOdd ? "odd" : "even" }) };
+    };
+    await assert.rejects(services.bucket.keysBelow("r/"), ListingError);
+    assert.equal(pages, 3);
+  });
+
   it("are undefined when they are not there, but a missing bucket is an error", async (test) => {
     const { store, services } = await startValidator(test);
     assert.equal(await services.bucket.read("nothing"), undefined);

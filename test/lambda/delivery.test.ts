@@ -306,6 +306,51 @@ describe("deliveries of one run", () => {
     assert.equal(statusOf(validator.store).latest.run, run);
   });
 
+  it("a status that is about another target is replaced", async (test) => {
+    const validator = await startValidator(test);
+    const { store } = validator;
+    const older = newRun(new Date("2026-11-19T12:00:00Z"));
+    const newer = newRun();
+    await deliverBody(validator, messageBody([], { run: newer, prefix: "p/" }));
+    store.put(".cback/status.json", store.text(statusKey("p/")) ?? "");
+    await deliverBody(validator, messageBody([], { run: older }));
+    assert.deepEqual([statusOf(store).prefix, statusOf(store).latest.run], ["", older]);
+  });
+
+  for (const [title, changes] of [
+    ["of another run", { run: newRun() }],
+    ["of another target", { prefix: "p/" }],
+    ["of another shard", { shard: { index: 7, after: null, through: "b", last: false } }],
+    ["that is the last, under the name of one that is not", { shard: WHOLE }],
+  ] as const)
+    it(`fault 67: a part ${title} that was put in a part's place becomes no report`, async (test) => {
+      const validator = await startValidator(test);
+      const { store } = validator;
+      const { run, bodies, shards } = threeShards(store);
+      for (const body of bodies.slice(0, 2)) await deliverBody(validator, body);
+      const [first = WHOLE] = shards;
+      store.put(partKey("", run, first), encodeReport({ ...partOf(store, run, first), ...changes }));
+      const { done, log } = await deliverBody(validator, bodies[2] ?? "");
+      assert.deepEqual([done, log.event], [false, "shard-failed"]);
+      assert.match(String(log.reason), /part-00000.json is about another run or shard/);
+      assert.equal(store.text(reportKey("", run)), undefined);
+      // At last the agent hears that there is no verdict.
+      await deliverBody(validator, bodies[2] ?? "", MAX_RECEIVE_COUNT);
+      assert.equal(reportOf(store, run).verdict, "error");
+    });
+
+  it("fault 67: a report of another run that was put in a report's place becomes no status", async (test) => {
+    const validator = await startValidator(test);
+    const { store } = validator;
+    const [run, other] = [newRun(), newRun()];
+    await deliverBody(validator, messageBody([], { run: other, prefix: "p/" }));
+    store.put(reportKey("", run), store.text(reportKey("p/", other)) ?? "");
+    const { done, log } = await deliverBody(validator, messageBody([], { run }), MAX_RECEIVE_COUNT);
+    assert.deepEqual([done, log.event], [false, "shard-given-up"]);
+    assert.match(String(log.reason), /is about another run/);
+    assert.equal(store.text(statusKey("")), undefined);
+  });
+
   it("fault 66: a status of a newer validator is left as it is, and that is a failure", async (test) => {
     const validator = await startValidator(test);
     validator.store.put(".cback/status.json", '{"version":"2.0"}');
