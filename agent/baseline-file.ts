@@ -109,7 +109,10 @@ async function readIndex(file: FileHandle, subject: BaselineSubject): Promise<Kn
   const index = await readBytes(file, indexOffset, size - TRAILER_BYTES - indexOffset);
   if (!isSealed(header, index, trailer)) throw new BaselineError("it is cut off or damaged");
   const { mountPoint } = decodeHeader(header, subject);
-  return { blocks: decodeIndex(index), mountPoint };
+  const blocks = decodeIndex(index);
+  if (blocks.some(({ offset, bytes }) => offset + bytes > indexOffset))
+    throw new BaselineError("a block lies outside the file");
+  return { blocks, mountPoint };
 }
 
 async function readBytes(file: FileHandle, offset: number, bytes: number): Promise<Buffer> {

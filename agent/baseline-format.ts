@@ -139,13 +139,24 @@ export function encodeBlock(lines: readonly string[]): Buffer {
   return zstdCompressSync(lines.join(""), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
 }
 
-/** @throws when it is not what the index says */
+/** @throws {BaselineError} when it is not what the index says, or nothing that was ever written */
 export function decodeBlock(bytes: Buffer, block: Block): BaselineItem[] {
   if (digestOf(bytes) !== block.digest) throw new BaselineError("a block has not the digest that the index names");
-  const lines = zstdDecompressSync(bytes, { maxOutputLength: MAX_BLOCK_BYTES }).toString("utf8").split("\n");
-  const items = lines.slice(0, -1).map(itemOf);
+  const items = itemsIn(bytes);
   if (items.some(({ path }) => !inRange(block, path))) throw new BaselineError("an item lies outside its block");
+  const isUnordered = items.some(({ path }, position) => compareKeys(items[position - 1]?.path ?? "", path) >= 0);
+  if (isUnordered) throw new BaselineError("the items of a block are in no order");
   return items;
+}
+
+function itemsIn(bytes: Buffer): BaselineItem[] {
+  try {
+    const lines = zstdDecompressSync(bytes, { maxOutputLength: MAX_BLOCK_BYTES }).toString("utf8").split("\n");
+    if (lines.pop() !== "") throw new Error("its last line has no end");
+    return lines.map(itemOf);
+  } catch (cause) {
+    throw new BaselineError("a block is damaged", { cause });
+  }
 }
 
 export function digestOf(bytes: Buffer): string {

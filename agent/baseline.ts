@@ -106,16 +106,22 @@ export function lineOf(item: BaselineItem): string {
   return `[${JSON.stringify(path)},${sizeBytes},${JSON.stringify(etag)},${modifiedMs},${changed},${inode}${leaving}]\n`;
 }
 
+/** One that a line can hold: JSON reads 1e400 as infinite, and cannot write that. */
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
 /** @throws when it is no line of a baseline */
 export function itemOf(line: string): BaselineItem {
-  const [path, sizeBytes, etag, modifiedMs, changedMs, inode, leaving] = JSON.parse(line) as unknown[];
-  if (typeof path !== "string") throw new TypeError("a line has no path");
+  const fields: unknown = JSON.parse(line);
+  const [path, sizeBytes, etag, modifiedMs, changedMs, inode, leaving]: unknown[] = Array.isArray(fields) ? fields : [];
+  if (typeof path !== "string" || path === "" || !path.isWellFormed()) throw new TypeError("a line has no path");
   if (sizeBytes === undefined) return { path, unknown: true };
   if (sizeBytes === null) return { path, gone: true };
-  if (typeof sizeBytes !== "number" || typeof etag !== "string" || etag === "" || typeof modifiedMs !== "number")
-    throw new TypeError("a line has no size, ETag or time");
-  const changed = typeof changedMs === "number" ? changedMs : Number.NaN;
-  const file = { path, sizeBytes, etag, modifiedMs, changedMs: changed, inode: Number(inode) };
+  if (typeof etag !== "string" || etag === "") throw new TypeError("a line has no ETag");
+  if (!isNumber(sizeBytes) || !isNumber(modifiedMs) || !isNumber(inode) || !(changedMs === null || isNumber(changedMs)))
+    throw new TypeError("a line has no size, time or inode");
+  const file = { path, sizeBytes, etag, modifiedMs, changedMs: changedMs ?? Number.NaN, inode };
   return leaving === 1 ? { ...file, leaving: true } : file;
 }
 

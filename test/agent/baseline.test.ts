@@ -49,6 +49,17 @@ suite("A line", () => {
   test("fault 55: that is none is an error", () => {
     for (const line of ["", "{}", "[]", "[1]", '["a",1]', '["a",1,"",1,1,1]', '["a","1","e",1,1,1]', '["a",1,"e"]'])
       assert.throws(() => itemOf(line), line);
+    // Nor what could not be written again.
+    for (const line of [
+      "null",
+      "1",
+      '[""]',
+      '["\\ud800"]',
+      '["a",1e400,"e",1,1,1]',
+      '["a",1,"e",1,1]',
+      '["a",1,"e",1,[],1]',
+    ])
+      assert.throws(() => itemOf(line), line);
   });
 });
 
