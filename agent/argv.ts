@@ -33,22 +33,25 @@ const PREDECESSOR_NAMES: ReadonlySet<SwitchName> = new Set(LETTERS.values());
 export function canonicalArguments(argv: readonly string[]): string[] {
   const switches: string[] = [];
   const positionals: string[] = [];
-  const rest = [...argv];
-  for (let token = rest.shift(); token !== undefined; token = rest.shift()) {
+  // A switch takes its value from here as well.
+  const rest = argv.values();
+  for (const token of rest) {
     if (token === "--") {
-      positionals.push(...rest.splice(0));
+      // Not as the arguments of one call, which takes only so many.
+      for (const positional of rest) positionals.push(positional);
     } else if (token.startsWith("--")) {
       switches.push(longSwitch(token, rest));
     } else if (token.startsWith("-") && token !== "-") {
-      switches.push(...letterSwitches(token, rest));
+      for (const letterSwitch of letterSwitches(token, rest)) switches.push(letterSwitch);
     } else {
       positionals.push(token);
     }
   }
-  return [...switches, "--", ...positionals];
+  // Of the same switch the last one counts.
+  return [...[...new Set(switches.toReversed())].toReversed(), "--", ...positionals];
 }
 
-function longSwitch(token: string, rest: string[]): string {
+function longSwitch(token: string, rest: Iterator<string, undefined>): string {
   const equals = token.indexOf("=");
   const given = equals < 0 ? token.slice(2) : token.slice(2, equals);
   const name = findLongName(given);
@@ -56,21 +59,21 @@ function longSwitch(token: string, rest: string[]): string {
     if (equals < 0) return `--${name}`;
     throw wrongSwitch(`--${name}`, "it takes no value", `Use --${name} alone.`);
   }
-  return `--${name}=${takeValue(`--${name}`, name, equals < 0 ? rest.shift() : token.slice(equals + 1))}`;
+  return `--${name}=${takeValue(`--${name}`, name, equals < 0 ? rest.next().value : token.slice(equals + 1))}`;
 }
 
-function letterSwitches(token: string, rest: string[]): string[] {
+function letterSwitches(token: string, rest: Iterator<string, undefined>): string[] {
   const switches: string[] = [];
   const letters = [...token.slice(1)];
-  for (let letter = letters.shift(); letter !== undefined; letter = letters.shift()) {
+  for (const [position, letter] of letters.entries()) {
     const name = LETTERS.get(letter);
     if (name === undefined) throw unknownLetter(letter, token);
     if (WITH_VALUE.has(name)) {
-      const attached = letters.splice(0).join("");
-      switches.push(`--${name}=${takeValue(`-${letter}`, name, attached === "" ? rest.shift() : attached)}`);
-    } else {
-      switches.push(`--${name}`);
+      const attached = letters.slice(position + 1).join("");
+      const value = takeValue(`-${letter}`, name, attached === "" ? rest.next().value : attached);
+      return [...switches, `--${name}=${value}`];
     }
+    switches.push(`--${name}`);
   }
   return switches;
 }

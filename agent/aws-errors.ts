@@ -4,6 +4,7 @@
  */
 import { HOST_STATEMENT } from "#shared/names.ts";
 import { Failure } from "./errors.ts";
+import { escapeText } from "./escape.ts";
 import type { Outcome } from "./exit-code.ts";
 
 /** One request, as a user would speak of it. */
@@ -34,7 +35,8 @@ const CREDENTIALS_HINT =
 function credentialsHint(): string {
   const profile = process.env.AWS_PROFILE;
   if (!profile) return CREDENTIALS_HINT;
-  return `AWS_PROFILE names the profile [${profile}]: correct it, log in with \`aws sso login --profile ${profile}\`, or unset it.`;
+  const shown = escapeText(profile);
+  return `AWS_PROFILE names the profile [${shown}]: correct it, log in with \`aws sso login --profile ${shown}\`, or unset it.`;
 }
 
 /** An answer that cannot be S3's, or did not arrive whole, though its status is 200. */
@@ -122,7 +124,8 @@ function explanation(error: unknown, request: Request): Explanation {
 }
 
 /** AWS says in the message when it was the bucket's key that was denied, or a policy that forbids it. */
-function denial(message: string, { action, resource, hidden, prefix = "" }: Request): Explanation {
+function denial(message: string, { action, resource: named, hidden, prefix = "" }: Request): Explanation {
+  const resource = escapeText(named);
   const [keyAction] = /\bkms:\w+/.exec(message) ?? [];
   if (keyAction !== undefined)
     return {
@@ -136,7 +139,7 @@ function denial(message: string, { action, resource, hidden, prefix = "" }: Requ
       reason: `access denied (${action}): ${message}`,
       hint: `A policy denies ${action} on ${resource}: look for a Deny in the bucket's policy and in those of these credentials.`,
     };
-  const listed = prefix === "" ? "" : ` (s3:prefix ${prefix}*)`;
+  const listed = prefix === "" ? "" : ` (s3:prefix ${escapeText(prefix)}*)`;
   const allow = `Allow ${action} on ${resource}${listed} for these credentials; ${whatAllows(action)}.`;
   return {
     outcome: "denied",

@@ -13,7 +13,7 @@ interface FailureParts {
   subject: string;
   /** Why it failed, as a phrase. */
   reason: string;
-  /** What the user can do next, a sentence or a few lines. */
+  /** What the user can do next, a sentence or a few lines; a name in it is escaped, or it would make lines of its own. */
   hint: string;
   cause?: unknown;
 }

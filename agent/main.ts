@@ -176,10 +176,15 @@ function linesOf(error: unknown, stack: boolean): string[] {
 }
 
 function stackLines(error: unknown): string[] {
-  const lines = (error instanceof Error ? (error.stack ?? error.message) : String(error)).split("\n");
+  const lines = (error instanceof Error ? stackOf(error) : String(error)).split("\n");
   const members = error instanceof AggregateError ? error.errors.flatMap((member) => because("One of", member)) : [];
   const cause = error instanceof Error && error.cause !== undefined ? because("Caused by", error.cause) : [];
   return [...lines, ...members, ...cause];
+}
+
+/** A name in the message must not make a line of its own. */
+function stackOf({ stack, message }: Error): string {
+  return stack?.replace(message, () => escapeText(message)) ?? escapeText(message);
 }
 
 function because(how: string, error: unknown): string[] {

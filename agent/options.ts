@@ -80,8 +80,9 @@ const HIGHEST_MODE = 0o7777;
 /** @throws {Failure} with the outcome "arguments" */
 export function readRequest(argv: readonly string[], environment: Environment): Request {
   const canonical = canonicalArguments(argv);
-  const parsed = parseArgs(canonical, { ...ARGUMENTS, ...SWITCHES });
-  const positionals = parsed._;
+  const end = canonical.indexOf("--");
+  const parsed = parseArgs(canonical.slice(0, end), SWITCHES);
+  const positionals = canonical.slice(end + 1);
 
   if (parsed.help === true) return { kind: "help" };
   if (parsed.version === true) return { kind: "version" };
@@ -133,7 +134,7 @@ export function readRequest(argv: readonly string[], environment: Environment): 
       stack: parsed.stack === true,
       shardEntries,
       log,
-      shown: canonical.filter((argument) => argument !== "--").join(" "),
+      shown: [...canonical.slice(0, end), ...positionals].join(" "),
     },
   };
 }
@@ -190,10 +191,15 @@ function readQueueUrl(given: string | undefined, environment: Environment): stri
   if (url !== undefined && !isSecret && /^https?:$/.test(url.protocol) && /^\/[^/]+/.test(url.pathname)) return text;
   throw wrong(
     given === undefined ? `use the environment variable ${AGENT_ENV.queueUrl}` : "use the switch --queue with",
-    isSecret ? text.replace(/\/\/[^@]*@/, "//***@") : text,
+    withoutUser(text),
     isSecret ? "a URL of a queue holds no user and no password" : "it is not the URL of a queue",
     `It looks like https://sqs.eu-central-1.amazonaws.com/123456789012/${queueName("my-bucket")}.`,
   );
+}
+
+/** A password may hold all that a URL has a meaning for, also where it is none that can be read. */
+function withoutUser(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:)?.*@/is, "$1//***@");
 }
 
 function readShardEntries(environment: Environment): number | undefined {

@@ -11,6 +11,7 @@ import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
+import { escapeText } from "./escape.ts";
 import type { Log } from "./log.ts";
 import { reasonOf } from "./system-error.ts";
 
@@ -105,7 +106,7 @@ function readHolder(path: string): Holder | undefined {
 
 function heldFailure(target: Target, holder: Holder | undefined, cause: unknown): Failure {
   const who = holder === undefined ? "" : `: process ${holder.processId}, since ${holder.started}`;
-  const from = holder === undefined ? "" : ` It syncs ${holder.directory}.`;
+  const from = holder === undefined ? "" : ` It syncs ${escapeText(holder.directory)}.`;
   const end = holder === undefined ? "" : `, or end it: kill ${holder.processId}`;
   return new Failure({
     outcome: "locked",

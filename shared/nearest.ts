@@ -4,6 +4,8 @@
 export function nearest(given: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(given.length / 3));
   const [best] = [...known]
+    // Each letter more is one to remove; whoever gives a hundred thousand does not wait for all of them to be compared.
+    .filter((word) => Math.abs(word.length - given.length) <= limit)
     .map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
     .toSorted((left, right) => left.distance - right.distance);
   return best !== undefined && best.distance <= limit ? best.word : undefined;

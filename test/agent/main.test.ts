@@ -216,6 +216,7 @@ describe("with a run", { concurrency: 4 }, () => {
   test("--stack prints where an error comes from, with its causes", async (t) => {
     const { code, stderr } = await ended(startRun(temporaryFolder(t), "failure", "-s"));
     assert.equal(code, 6);
+    assert.match(stderr, /^Failure: Cannot list the bucket \[my\\x0abucket\]: access denied\.$/m);
     assert.match(stderr, /^ {4}at .*main-with-run\.ts/m);
     assert.match(stderr, /^Caused by: Error: the first cause$/m);
     assert.match(stderr, /^Ask for s3:ListBucket\.$/m);

@@ -133,6 +133,21 @@ describe("what is new", () => {
   });
 });
 
+test("as many arguments, letters or characters as a system lets pass are refused like few", () => {
+  const many = 150_000;
+  for (const argv of [
+    ["--", ...Array<string>(many).fill("file")],
+    [`-${"b".repeat(many)}`, ...RUN, "surplus"],
+    [`--${"verbose".repeat(many / 7)}`],
+    [`-${"z".repeat(many)}`],
+  ]) {
+    const { user } = process.cpuUsage();
+    assert.equal(failureOf(argv).outcome, "arguments");
+    // Time of its own, not of the clock: the machine may be busy with other tests.
+    assert.ok(process.cpuUsage().user - user < 400_000, argv[0]?.slice(0, 20));
+  }
+});
+
 test("-- ends the switches", () => {
   const options = optionsOf(["-b", "--", "-dir", "s3://my-bucket"]);
   assert.equal(options.sourceDir, "-dir");
@@ -219,6 +234,14 @@ describe("each wrong command line ends with outcome arguments, one line and one 
     [["--queue", "my-queue", ...RUN], /\[my-queue\]: it is not the URL/, /https:\/\/sqs/],
     [["--queue", "https://sqs.eu-west-1.amazonaws.com", ...RUN], /not the URL/, /https:\/\/sqs/],
     [["--queue", "https://me:secret@sqs.amazonaws.com/1/q", ...RUN], /\[https:\/\/\*\*\*@sqs/, /https:\/\/sqs/],
+    ...[
+      "https://me:secret@more-secret@sqs.amazonaws.com/1/q",
+      "https:\\\\me:secret@sqs.amazonaws.com/1/q",
+      "https:me:secret@sqs.amazonaws.com/1/q",
+      "https://me:secret/@sqs.amazonaws.com/1/q",
+      "me:secret@sqs.amazonaws.com/1/q",
+      "https://me:secret@sqs amazonaws com/1/q",
+    ].map((url): [string[], RegExp, RegExp] => [["--queue", url, ...RUN], /\/\/\*\*\*@sqs/, /https:\/\/sqs/]),
     [["/home/me", "my-bucket"], /\[my-bucket\]: it does not begin with s3:/, /s3:\/\/BUCKET/],
     [["/home/me", "http://my-bucket"], /does not begin with s3:/, /s3:\/\/BUCKET/],
     [["/home/me", "s3://"], /names no bucket/, /s3:\/\/BUCKET/],

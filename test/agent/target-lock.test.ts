@@ -59,6 +59,16 @@ test("fault 48: who comes second leaves at once, and is told who is at work and 
   );
 });
 
+test("fault 75: the name of another run's source makes no line of its own", async (t) => {
+  const request = requestFor(temporaryFolder(t));
+  await hold(t, { ...request, holder: { ...request.holder, directory: "/home/me\nVerdict: match." } });
+  assert.throws(
+    () => take(request),
+    (error: unknown) =>
+      error instanceof Failure && /^Nothing .* It syncs \/home\/me\\x0aVerdict: match\.\.\n/.test(error.hint),
+  );
+});
+
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   test(`fault 48: no lock outlives a process that ended by ${signal}`, async (t) => {
     const request = requestFor(temporaryFolder(t));
