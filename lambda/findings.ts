@@ -3,6 +3,7 @@
  * within the function's memory.
  */
 import { type Finding, MAX_INLINE_FINDINGS } from "#shared/report.ts";
+import { safeJson } from "#shared/safe-json.ts";
 import type { FindingsSink } from "./validate.ts";
 
 /** Beyond this nobody reads on, and a bucket that holds millions of strange objects must still get its verdict. */
@@ -49,5 +50,5 @@ export class Findings implements FindingsSink {
 }
 
 function lineOf(finding: Finding): string {
-  return `${JSON.stringify(finding)}\n`;
+  return `${safeJson(finding)}\n`;
 }

@@ -9,6 +9,7 @@ import { Value } from "typebox/value";
 import { CheckSchema, ShardRangeSchema, SourceSchema } from "#shared/message.ts";
 import { REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
 import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
+import { safeJson } from "#shared/safe-json.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
 
@@ -352,7 +353,7 @@ export class ReportError extends Error {
 }
 
 export function encodeReport(value: Report | Part | Status): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
+  return `${safeJson(value, 2)}\n`;
 }
 
 /**
