@@ -1,16 +1,17 @@
 /**
  * Makes any text fit to be shown on one line of a terminal or a log: what could move the cursor, start a new record or
- * turn the reading direction is shown as `\xNN` or `\u{...}`. Used for everything that a user sees.
+ * turn the reading direction, and what is not seen, is shown as `\xNN` or `\u{...}`. Used for everything that a user sees.
  *
  * Pure. The backslash itself stays as it is: paths stay readable, and escaping twice changes nothing. So the result is
  * for eyes; it cannot always be turned back.
  */
 import { decodeName } from "#shared/key.ts";
 
-// C0, DEL and C1 controls; Arabic letter mark, left-to-right and right-to-left marks, embeddings, overrides and
-// isolates; line and paragraph separators; the byte order mark; halves of surrogate pairs.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for here
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+// C0, DEL and C1 controls; line and paragraph separators; halves of surrogate pairs; and what has no shape of its own:
+// direction marks, embeddings, overrides and isolates, the byte order mark, zero-width and soft characters, fillers, tags,
+// annotations. Not what words and emoji are joined and varied by.
+const UNSAFE =
+  /[[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]--[\u200c\u200d\p{Variation_Selector}]]/gv;
 
 /** The text on one line, with nothing in it that a terminal would obey. */
 export function escapeText(text: string): string {

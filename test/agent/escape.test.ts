@@ -4,11 +4,12 @@ import fc from "fast-check";
 import { escapeText } from "#agent/escape.ts";
 
 // Written apart from the pattern in escape.ts: by the Unicode properties that make a character dangerous.
-const DANGEROUS = /\p{Cc}|\p{Bidi_Control}|\p{Zl}|\p{Zp}|\p{Cs}|\ufeff/u;
+const DANGEROUS =
+  /\p{Cc}|\p{Bidi_Control}|\p{Zl}|\p{Zp}|\p{Cs}|\ufeff|[\u00ad\u200b\u2060-\u206f\u3164]|[\u{e0000}-\u{e007f}]/u;
 
 const anyText = fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)), maxLength: 50 });
 const spicedText = fc.array(
-  fc.oneof(fc.constantFrom("\n", "\r", "\u001b[2J", "\u202e", "\u2028", "\ud800", "a"), anyText),
+  fc.oneof(fc.constantFrom("\n", "\r", "\u001b[2J", "\u202e", "\u2028", "\u200b", "\u{e0041}", "\ud800", "a"), anyText),
 );
 
 for (const [text, shown] of [
@@ -23,6 +24,12 @@ for (const [text, shown] of [
   ["txt.\u202eexe", "txt.\\u{202e}exe"],
   ["\u200e\u200f\u061c\u2066\u2069\ufeff", "\\u{200e}\\u{200f}\\u{61c}\\u{2066}\\u{2069}\\u{feff}"],
   ["line\u2028separator\u2029", "line\\u{2028}separator\\u{2029}"],
+  ["in\u200bvisi\u00adble\u3164", "in\\u{200b}visi\\xadble\\u{3164}"],
+  ["hidden \u{e0068}\u{e0069}", "hidden \\u{e0068}\\u{e0069}"],
+  [
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u2764\ufe0f",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u2764\ufe0f",
+  ],
   ["half \ud83d of a pair", "half \\u{d83d} of a pair"],
 ] as const) {
   test(`fault 37: ${JSON.stringify(text)} is shown as ${shown}`, () => {
