@@ -296,9 +296,10 @@ function checksum(crc32: number): string {
   return bytes.toString("base64");
 }
 
-// Not the characters that XML 1.0 has no way to write, nor the carriage return that its readers turn into a newline.
+// Not the characters that XML 1.0 has no way to write, nor the carriage return that its readers turn into a newline; nor
+// what is white space alone, which the SDK takes for layout in the answer.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for here
-const NOT_IN_XML = /[\u0000-\u0008\u000b-\u001f\ufffe\uffff]/;
+const NOT_IN_XML = /[\u0000-\u0008\u000b-\u001f\ufffe\uffff]|^\s*$/;
 
 function fitsXml(key: string): boolean {
   return !NOT_IN_XML.test(key);

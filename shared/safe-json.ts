@@ -6,7 +6,7 @@
  * terminal obeys, what is not seen or turns the reading direction, what some readers take for the end of a line, and `<`,
  * which alone can end a script or begin a comment in one.
  */
-const UNSAFE = /[<\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /[<\u007f-\u009f\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 
 export function safeJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replace(UNSAFE, escaped);

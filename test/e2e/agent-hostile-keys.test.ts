@@ -8,8 +8,9 @@ import { describe, test } from "node:test";
 import { compareKeys } from "#shared/key.ts";
 import { tilingFault } from "#shared/shard.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { assertExit, type Ended, runAgent } from "./agent-process.ts";
+import { assertExit, runAgent } from "./agent-process.ts";
 import { BucketView, ownPrefix } from "./bucket-view.ts";
+import { assertShownSafely } from "./shown-safely.ts";
 import { addFiles, makeTree, type Tree } from "./tree.ts";
 
 const NAMES = [
@@ -105,13 +106,3 @@ describe("hostile names", { concurrency: 3 }, () => {
     });
   }
 });
-
-/** Nothing that a terminal would obey, and in the log each record on a line of its own. */
-function assertShownSafely({ stdout, stderr, log }: Ended): void {
-  for (const text of [stdout, stderr, log]) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for here
-    assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e\ufeff]/);
-  }
-  for (const line of log.trimEnd().split("\n"))
-    assert.match(line, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d UTC --> \[(INFO {3}|WARNING|ERROR {2})\] /);
-}

@@ -11,6 +11,7 @@ describe("safe JSON", () => {
     ["\u001b[2J\u009b2J\u007f", String.raw`"\u001b[2J\u009b2J\u007f"`],
     ["\n\u0085\u2028\u2029", String.raw`"\n\u0085\u2028\u2029"`],
     ["txt.\u202eexe\u200b\ufeff", String.raw`"txt.\u202eexe\u200b\ufeff"`],
+    ["filler \u3164", String.raw`"filler \u3164"`],
     ["tag \u{e0041}", String.raw`"tag \udb40\udc41"`],
     ["half \ud83d", String.raw`"half \ud83d"`],
     [{ "a<b": ["<"] }, String.raw`{"a\u003cb":["\u003c"]}`],
