@@ -134,7 +134,8 @@ export function decodeMessage(text: string): Message {
     );
   if (!Value.Check(MessageSchema, value))
     throw new MessageError(`the message does not follow the contract: ${firstFault(MessageSchema, value)}`, header);
-  return value;
+  // Without the fields that it does not know, which may be of any depth and size.
+  return Value.Clean(MessageSchema, value) as Message;
 }
 
 /**

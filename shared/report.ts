@@ -363,25 +363,26 @@ export function encodeReport(value: Report | Part | Status): string {
 export function decodeReport(text: string, writer: Writer = "other"): Report {
   const value = parse(text, "report", writer);
   if (!Value.Check(ReportSchema, value)) throw new ReportError("the report does not follow the contract");
-  return value;
+  return Value.Clean(ReportSchema, value) as Report;
 }
 
 /** Parts are between validators. @throws {ReportError} when the text is not a part that this side can read */
 export function decodePart(text: string): Part {
   const value = parse(text, "part", "self");
   if (!Value.Check(PartSchema, value)) throw new ReportError("the part does not follow the contract");
-  return value;
+  return Value.Clean(PartSchema, value) as Part;
 }
 
 /** @throws {ReportError} when the text is not a status that this side can read */
 export function decodeStatus(text: string): Status {
   const value = parse(text, "status", "other");
   if (!Value.Check(StatusSchema, value)) throw new ReportError("the status does not follow the contract");
-  return value;
+  return Value.Clean(StatusSchema, value) as Status;
 }
 
 type Writer = "self" | "other";
 
+/** Whoever reads further drops the fields that it does not know, which may be of any depth and size. */
 function parse(text: string, what: string, writer: Writer): unknown {
   let value: unknown;
   try {

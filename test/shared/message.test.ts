@@ -142,6 +142,13 @@ describe("a received message", () => {
       assert.throws(() => decodeMessage(text), MessageError);
   });
 
+  test("fault 72: loses the fields that nobody knows, however deep they are and whatever they are called", () => {
+    const whole = readFileSync(new URL("whole.json", FIXTURES), "utf8");
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    const text = whole.replace("{", `{"__proto__":${deep},"new":${deep},`).replace('"index"', `"new":${deep},"index"`);
+    assert.deepEqual(decodeMessage(text), decodeMessage(whole));
+  });
+
   test("is refused with a MessageError, whatever the JSON", () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => assert.throws(() => decodeMessage(text), MessageError)),
