@@ -1,5 +1,5 @@
 /**
- * Builds the package: the agent as one file beside its entry, the functions as the files that Lambda runs, and the
+ * Builds the package: the agent as a few files beside its entry, the functions as the files that Lambda runs, and the
  * construct for other CDK apps with its types. Everything that agent and functions import at run time is inside, so a
  * host needs only Node.js; the construct needs the CDK of the app that uses it.
  */
@@ -33,7 +33,9 @@ export async function build(directory: string): Promise<void> {
     target: "node24",
     banner: { js: REQUIRE_BANNER },
     entryPoints: ["agent/main.ts"],
-    outfile: join(directory, "agent/main.js"),
+    outdir: join(directory, "agent"),
+    // What a run alone needs, the SDK above all, is in files of its own: --help does not wait for it.
+    splitting: true,
   });
   await copyEntry(join(directory, "agent"));
   bundleHandlers(join(directory, "lambda"));

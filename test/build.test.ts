@@ -1,29 +1,31 @@
+/** The built command: what it loads before it knows that there is a run. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { build } from "../build.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-const PACKAGE = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
+/** A file of the built agent and all that it loads with itself. */
+function loaded(folder: string, name: string, known = new Set<string>()): Set<string> {
+  if (known.has(name)) return known;
+  known.add(name);
+  const text = readFileSync(join(folder, name), "utf8");
+  for (const [, other = ""] of text.matchAll(/^(?:import|export)\b[^"]*"\.\/([^"]+)";$/gm))
+    loaded(folder, other, known);
+  return known;
+}
 
-test("the built command runs with nothing beside it, and the validator has its bundle", async (t) => {
+test("the built command loads the SDK for a run alone", async (t) => {
   const folder = temporaryFolder(t);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: PACKAGE.type }));
-  await build(join(folder, "dist"));
-  const bin = join(folder, PACKAGE.bin["cback-amazons3-sync"]);
-
-  const run = (...argv: string[]) => {
-    // By its own first line, as a shell does it, in a folder without node_modules.
-    const { status, stdout, stderr } = spawnSync(bin, argv, { encoding: "utf8", cwd: folder });
-    assert.equal(stderr, "");
-    return { status, stdout };
-  };
-  assert.deepEqual(run("-V"), { status: 0, stdout: `cback-amazons3-sync ${PACKAGE.version}\n` });
-  const help = run("-h");
-  assert.equal(help.status, 0);
-  assert.match(help.stdout, /^Usage: cback-amazons3-sync/);
-  assert.equal(run("-D").status, 0);
-  assert.ok(existsSync(join(folder, "dist/lambda/index.mjs")));
+  await build(folder);
+  const agent = join(folder, "agent");
+  const textOf = (names: Iterable<string>) =>
+    [...names].map((name) => readFileSync(join(agent, name), "utf8")).join("");
+  assert.doesNotMatch(textOf(loaded(agent, "main.js")), /ListObjectsV2Command/);
+  const [, start = ""] = /import\("\.\/(start-[^"]+)"\)/.exec(textOf(["main.js"])) ?? [];
+  assert.match(textOf(loaded(agent, start)), /ListObjectsV2Command/);
+  const help = execFileSync(process.execPath, [join(agent, "cback-amazons3-sync.cjs"), "--help"], { encoding: "utf8" });
+  assert.match(help, /^Usage: cback-amazons3-sync /m);
 });

@@ -1,0 +1,231 @@
+/** What S3 answers to a listing: as XML, as the SDK hands it on, and page by page. */
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { S3Client } from "@aws-sdk/client-s3";
+import fc from "fast-check";
+import { openBucket } from "#agent/bucket.ts";
+import { DirectPuts } from "#agent/direct-puts.ts";
+import { Failure } from "#agent/errors.ts";
+import { ListingError, listRange, type Page, type PageRequest } from "#shared/listing.ts";
+import { type PageAnswer, readPage } from "#shared/page.ts";
+import { inRange } from "#shared/shard.ts";
+import { byBytes, etag } from "../shared/arbitrary.ts";
+import { anyText, damagedText, sometimes } from "./damage.ts";
+import { anyPath, isOf, parser } from "./parser.ts";
+
+const size = fc.oneof(
+  fc.maxSafeNat(),
+  fc.constantFrom(undefined, Number.NaN, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY),
+);
+const time = fc.oneof(fc.date({ noInvalidDate: false }), fc.constantFrom(undefined, new Date(Number.NaN)));
+const encodedKey = fc.oneof(
+  anyPath.map((path) => encodeURIComponent(path)),
+  fc
+    .tuple(anyPath, damagedText(["%", "+", "%2", "%00", "%FF", "%ED%A0%80"]))
+    .map(([path, damage]) => damage(encodeURIComponent(path))),
+  anyPath,
+  fc.constantFrom(undefined, ""),
+);
+const objectAnswer = fc.record({
+  Key: encodedKey,
+  Size: size,
+  ETag: fc.oneof(etag, fc.constantFrom(undefined, "", '""', '"e"')),
+  LastModified: time,
+});
+const pageAnswer: fc.Arbitrary<PageAnswer> = fc
+  .record({
+    Contents: fc.oneof(fc.array(objectAnswer, { maxLength: 5 }), fc.constant(undefined)),
+    IsTruncated: fc.constantFrom(true, false, undefined),
+    count: fc.constantFrom(0, 0, 0, 0, 1, -1, Number.NaN),
+    NextContinuationToken: fc.constantFrom("token", "", undefined),
+    EncodingType: fc.constantFrom("url", "url", undefined, "URL"),
+  })
+  .map(({ count, ...answer }) => ({ ...answer, KeyCount: (answer.Contents?.length ?? 0) + count }));
+
+function answerOf({ objects, truncated, nextToken }: Page): PageAnswer {
+  return {
+    Contents: objects.map(({ key, sizeBytes, etag: one, modifiedMs }) => ({
+      ...{ Key: encodeURIComponent(key), Size: sizeBytes, ETag: `"${one}"`, LastModified: new Date(modifiedMs) },
+    })),
+    ...{ IsTruncated: truncated, KeyCount: objects.length, NextContinuationToken: nextToken, EncodingType: "url" },
+  };
+}
+
+/** The pages that a server gives one after another, the last one for ever, and what is asked of them. */
+const listing = fc.record(
+  {
+    pages: fc.array(
+      fc.record(
+        {
+          objects: fc.array(
+            fc
+              .tuple(fc.constantFrom("p/", "p/", "p/", "", ".cback/", "q/"), anyPath)
+              .map(([first, path]) => ({ key: first + path, sizeBytes: 1, etag: "e", modifiedMs: 0 })),
+            { maxLength: 4 },
+          ),
+          truncated: fc.boolean(),
+          nextToken: fc.constantFrom("one", "two", "three", "", undefined),
+          isSorted: fc.constantFrom(true, true, true, false),
+        },
+        { noNullPrototype: true },
+      ),
+      { minLength: 1, maxLength: 4 },
+    ),
+    prefix: fc.constantFrom("p/", "p/", ""),
+    range: fc.record({ after: fc.option(anyPath), through: fc.option(anyPath) }, { noNullPrototype: true }),
+  },
+  { noNullPrototype: true },
+);
+type Listing = typeof listing extends fc.Arbitrary<infer T> ? T : never;
+
+/** Whatever a server says, what is believed of it is in order, in the range and nobody's own. */
+async function readListing({ pages, prefix, range }: Listing): Promise<Listing> {
+  let asked = 0;
+  const fetchPage = async (_: PageRequest): Promise<Page> => {
+    const page = pages[Math.min(asked++, pages.length - 1)];
+    const objects = page?.isSorted
+      ? page.objects.toSorted((one, two) => byBytes(one.key, two.key))
+      : (page?.objects ?? []);
+    return { objects, truncated: page?.truncated ?? false, nextToken: page?.nextToken };
+  };
+  const entries = await Array.fromAsync(listRange(fetchPage, prefix, range));
+  const paths = entries.map(({ path }) => path);
+  assert.deepEqual(paths, [...new Set(paths)].sort(byBytes));
+  for (const path of paths) assert.ok(inRange(range, path) && !(prefix + path).startsWith(".cback/"));
+  const objects = entries.map(({ path, ...rest }) => ({ key: prefix + path, ...rest }));
+  return { pages: [{ objects, truncated: false, nextToken: undefined, isSorted: true }], prefix, range };
+}
+
+/** A page as S3 writes it, damaged: what the SDK's reader of XML makes of it, and then the agent. */
+const pageXml = fc
+  .record({
+    objects: fc.array(
+      fc.record({
+        key: anyPath,
+        size: fc.oneof(
+          fc.maxSafeNat().map(String),
+          fc.constantFrom("-1", "", "1e3", "NaN", " 5 ", "0x1", "99999999999999999999"),
+        ),
+        etag,
+      }),
+      { maxLength: 4 },
+    ),
+    truncated: fc.constantFrom("true", "false", "false", "TRUE", "", "1"),
+    token: fc.constantFrom("", "<NextContinuationToken>t</NextContinuationToken>"),
+    time: fc.constantFrom(
+      "2026-11-20T10:00:00.000Z",
+      "2026-11-20T10:00:00.000Z",
+      "2026-13-45T99:99:99.000Z",
+      "yesterday",
+      "",
+    ),
+    count: fc.constantFrom(0, 0, 0, 1),
+    damage: sometimes(
+      damagedText([
+        ...[
+          "<Contents>",
+          "</Contents>",
+          "<Key>",
+          "</Key>",
+          "<Contents/>",
+          "<IsTruncated>false</IsTruncated>",
+          "<KeyCount>0</KeyCount>",
+        ],
+        ...[
+          "&",
+          "&amp;",
+          "&#0;",
+          "&#x110000;",
+          "&a;",
+          "<![CDATA[",
+          "]]>",
+          "<!--",
+          '<!DOCTYPE x [<!ENTITY a "b">]>',
+          "<",
+          ">",
+          "\u0000",
+          "\ufffe",
+        ],
+        ...[
+          "<__proto__>1</__proto__>",
+          "<Contents><Key>__proto__</Key></Contents>",
+          "<ListBucketResult>",
+          "<Error><Code>x</Code></Error>",
+        ],
+      ]),
+    ),
+  })
+  .map(({ objects, truncated, token, time: modified, count, damage }) => {
+    const sorted = objects.map(({ key, size: bytes, etag: one }) =>
+      contents(encodeURIComponent(key), bytes, one, modified),
+    );
+    const whole = pageXmlOf(sorted, objects.length + count, truncated, token);
+    return damage?.(whole) ?? whole;
+  });
+
+function contents(key: string, bytes: string | number, one: string, modified: string): string {
+  const shown = one.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("\r", "&#xD;");
+  return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>&quot;${shown}&quot;</ETag><Size>${bytes}</Size></Contents>`;
+}
+
+function pageXmlOf(objects: readonly string[], count: number, truncated: string, token: string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><KeyCount>${count}</KeyCount><IsTruncated>${truncated}</IsTruncated>${token}${objects.join("")}</ListBucketResult>`;
+}
+
+/** The agent's own bucket over the SDK's client, which is given this answer to each request. */
+function readXml(answer: string): Promise<Page> {
+  const handle = async () => ({
+    response: {
+      statusCode: 200,
+      headers: { "content-type": "application/xml" },
+      body: Readable.from([Buffer.from(answer)]),
+    },
+  });
+  const client = new S3Client({
+    ...{ region: "eu-central-1", endpoint: "http://localhost", maxAttempts: 1 },
+    credentials: { accessKeyId: "key", secretAccessKey: "secret" },
+    requestHandler: { handle } as never,
+  });
+  const puts = new DirectPuts(client, (_, send) => send());
+  const bucket = openBucket({ s3: client, puts }, "bucket", new AbortController().signal);
+  return bucket.fetchPage({ keyPrefix: "", startAfter: undefined, token: undefined });
+}
+
+function xmlOf({ objects, truncated, nextToken }: Page): string {
+  const token = nextToken === undefined ? "" : `<NextContinuationToken>${nextToken}</NextContinuationToken>`;
+  const shown = objects.map(({ key, sizeBytes, etag: one, modifiedMs }) =>
+    contents(encodeURIComponent(key), sizeBytes, one, new Date(modifiedMs).toISOString()),
+  );
+  return pageXmlOf(shown, objects.length, String(truncated), token);
+}
+
+function assertPage({ objects, truncated }: Page): void {
+  assert.equal(typeof truncated, "boolean");
+  for (const { key, sizeBytes, etag: one, modifiedMs } of objects) {
+    assert.ok(key !== "" && one !== "" && Number.isFinite(modifiedMs));
+    assert.ok(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0);
+  }
+}
+
+export const LISTING_PARSERS = [
+  parser("page of a listing", {
+    inputs: pageAnswer,
+    read: readPage,
+    holds: assertPage,
+    write: answerOf,
+    refuses: isOf(ListingError),
+  }),
+  parser("listing", {
+    inputs: listing,
+    read: readListing,
+    write: (read) => read,
+    refuses: isOf(ListingError),
+  }),
+  parser("page as XML", {
+    inputs: fc.oneof({ arbitrary: pageXml, weight: 9 }, anyText),
+    read: readXml,
+    holds: assertPage,
+    write: xmlOf,
+    refuses: (error) => error instanceof ListingError || (error instanceof Failure && error.outcome === "failed"),
+  }),
+];
