@@ -44,15 +44,17 @@ export function checkLastRun(target: Target, source: Source, status: Status | un
  * another one took over, or that of two first runs at the same time the other one ended first.
  *
  * @param first the status when the run began
+ * @param takesOver the run, where it is to take over: what began before it, and is only seen late, is what it takes over
  * @throws {Failure} when another host or source has run since
  */
 export function checkStillOurs(
   target: Target,
   source: Source,
-  { first, now }: { first: Status | undefined; now: Status | undefined },
+  { first, now, takesOver }: { first: Status | undefined; now: Status | undefined; takesOver: string | undefined },
 ): void {
   const other = otherOwner(now, source);
   if (other === undefined || other.run === otherOwner(first, source)?.run) return;
+  if (takesOver !== undefined && other.run < takesOver) return;
   throw notOurs(target, other, [
     "It ran while this run did, and may have deleted what this run has sent. By this run nothing was deleted.",
     "Find out which of the two is right, and give each a prefix of its own, or run this one with --take-over.",

@@ -53,9 +53,10 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
   const status = await readStatus(target, ports.bucket, log);
   if (!options.takeOver && !verifyOnly) checkLastRun(target, source, status);
   const beforeDeleting = () => checkRequiredFile(options, ports.disk);
-  const beforeClosing = async () => {
-    if (!verifyOnly)
-      checkStillOurs(target, source, { first: status, now: await readStatus(target, ports.bucket, log) });
+  const beforeClosing = async (name: string) => {
+    if (verifyOnly) return;
+    const now = await readStatus(target, ports.bucket, log);
+    checkStillOurs(target, source, { first: status, now, takesOver: options.takeOver ? name : undefined });
   };
 
   const syncAndCheck = async (repaired?: Checked): Promise<Checked> => {
@@ -75,7 +76,7 @@ export async function run(options: Options, ports: Ports, log: Log, surroundings
       shardEntries,
       maxDelete: options.maxDelete,
       beforeDeleting,
-      beforeClosing,
+      beforeClosing: () => beforeClosing(name),
       run: name,
       startedMs: started.getTime(),
       repairs: repaired?.run ?? null,

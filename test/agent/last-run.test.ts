@@ -67,25 +67,29 @@ describe("before anything is sent", () => {
 });
 
 describe("just before the first deletion", () => {
-  const rows: [what: string, first: Status | undefined, now: Status | undefined, stops: boolean][] = [
-    ["nobody has run meanwhile", statusOf(OURS), statusOf(OURS), false],
-    ["nobody has run at all", undefined, undefined, false],
-    ["the one that is taken over has not run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST), false],
-    ["the one that is taken over has run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST, LATER), true],
-    ["another host has taken over", statusOf(OURS), statusOf(OTHER_HOST, LATER), true],
-    ["another source has taken over", statusOf(OURS), statusOf(OTHER_SOURCE, LATER), true],
-    ["another host had its first run", undefined, statusOf(OTHER_HOST), true],
-    ["this source has run meanwhile", statusOf(OURS), statusOf(OURS, LATER), false],
-    ["another host has checked meanwhile", statusOf(OURS), checkedAfter(OURS, OTHER_HOST), false],
-    ["this host has checked meanwhile, after another one", statusOf(OURS), checkedAfter(OTHER_HOST, OURS), true],
-    ["the one that is taken over was checked", statusOf(OTHER_HOST), checkedAfter(OTHER_HOST, OURS), false],
-    ["one that could not be read was there meanwhile", statusOf(OURS), unreadAfter(OURS), false],
-    ["the status cannot be read any more", statusOf(OURS), undefined, false],
-  ];
-  for (const [what, first, now, stops] of rows) {
+  const rows: [what: string, first: Status | undefined, now: Status | undefined, stops: boolean, takesOver?: string][] =
+    [
+      ["what began before the run that takes over is seen late", undefined, statusOf(OTHER_HOST), false, LATER],
+      ["what began before a run that takes nothing over is seen late", undefined, statusOf(OTHER_HOST), true],
+      ["another one began after the run that takes over", statusOf(OURS), statusOf(OTHER_HOST, LATER), true, RUN],
+      ["nobody has run meanwhile", statusOf(OURS), statusOf(OURS), false],
+      ["nobody has run at all", undefined, undefined, false],
+      ["the one that is taken over has not run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST), false],
+      ["the one that is taken over has run again", statusOf(OTHER_HOST), statusOf(OTHER_HOST, LATER), true],
+      ["another host has taken over", statusOf(OURS), statusOf(OTHER_HOST, LATER), true],
+      ["another source has taken over", statusOf(OURS), statusOf(OTHER_SOURCE, LATER), true],
+      ["another host had its first run", undefined, statusOf(OTHER_HOST), true],
+      ["this source has run meanwhile", statusOf(OURS), statusOf(OURS, LATER), false],
+      ["another host has checked meanwhile", statusOf(OURS), checkedAfter(OURS, OTHER_HOST), false],
+      ["this host has checked meanwhile, after another one", statusOf(OURS), checkedAfter(OTHER_HOST, OURS), true],
+      ["the one that is taken over was checked", statusOf(OTHER_HOST), checkedAfter(OTHER_HOST, OURS), false],
+      ["one that could not be read was there meanwhile", statusOf(OURS), unreadAfter(OURS), false],
+      ["the status cannot be read any more", statusOf(OURS), undefined, false],
+    ];
+  for (const [what, first, now, stops, takesOver] of rows) {
     // The matrix says 6; a run that finds the target another's ends alike, whenever it finds it.
     test(`fault 50: ${what}: ${stops ? "stop" : "go on"}`, () => {
-      const check = () => checkStillOurs(TARGET, OURS, { first, now });
+      const check = () => checkStillOurs(TARGET, OURS, { first, now, takesOver });
       if (!stops) return check();
       assert.throws(check, { outcome: "locked", hint: /nothing was deleted\.\n/ });
     });
