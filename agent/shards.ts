@@ -20,6 +20,7 @@ import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
 import { BUFFER_PLACES, LISTINGS_IN_FLIGHT, Limit } from "./limit.ts";
 import type { Log } from "./log.ts";
+import { PartBuffers } from "./part-buffers.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
 import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
@@ -99,6 +100,7 @@ class Pass {
   /** With it the validator knows the run as a whole, and the status names it: it waits for the very end. */
   #lastMessage: string | undefined;
   readonly #buffers = new Limit(BUFFER_PLACES);
+  readonly #partBuffers = new PartBuffers();
   readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
@@ -383,7 +385,7 @@ class Pass {
     this.#check();
     const key = target.keyPrefix + file.path;
     try {
-      const sent = await send({ location, key }, { disk, bucket, limit });
+      const sent = await send({ location, key }, { disk, bucket, limit, partBuffers: this.#partBuffers });
       if (sent.state !== "sent") return this.#record.untransferred(file, sent);
       this.#failuresInARow = 0;
       return this.#record.uploaded(action, sent);

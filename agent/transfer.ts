@@ -6,6 +6,7 @@ import { crc32 } from "node:zlib";
 import { UploadLost } from "./errors.ts";
 import { BUFFER_PLACE_BYTES, type Limit } from "./limit.ts";
 import { partBytes, SINGLE_PUT_BYTES } from "./object-size.ts";
+import type { PartBuffers } from "./part-buffers.ts";
 import type { Bucket, BytePath, Disk, FileFacts, OpenFile } from "./ports.ts";
 import { type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
 
@@ -14,22 +15,29 @@ const SEND_ATTEMPTS = 3;
 
 export type Transferred = { readonly state: "sent"; readonly sizeBytes: number; readonly etag: string };
 
+export interface SendMeans {
+  readonly disk: Disk;
+  readonly bucket: Bucket;
+  /** Counts the memory that buffers take, a place for each BUFFER_PLACE_BYTES. */
+  readonly limit: Limit;
+  readonly partBuffers: PartBuffers;
+}
+
 /**
  * Sends a file to a key.
  *
- * @param limit counts the memory that buffers take, a place for each BUFFER_PLACE_BYTES
  * @throws what the bucket throws; faults of the file are values
  */
 export async function send(
   { location, key }: { location: BytePath; key: string },
-  { disk, bucket, limit }: { disk: Disk; bucket: Bucket; limit: Limit },
+  means: SendMeans,
 ): Promise<Transferred | Untransferred> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await whileUnstable(location, disk, (file, before) =>
+      return await whileUnstable(location, means.disk, (file, before) =>
         before.sizeBytes <= SINGLE_PUT_BYTES
-          ? sendWhole(file, before, key, bucket, limit)
-          : sendParts(file, before, key, bucket, limit),
+          ? sendWhole(file, before, key, means)
+          : sendParts(file, before, key, means),
       );
     } catch (error) {
       if (!(error instanceof UploadLost) || attempt === SEND_ATTEMPTS) throw error;
@@ -41,8 +49,7 @@ async function sendWhole(
   file: OpenFile,
   before: FileFacts,
   key: string,
-  bucket: Bucket,
-  limit: Limit,
+  { bucket, limit }: SendMeans,
 ): Promise<Transferred | Untransferred> {
   // One byte more than announced, to see a file that grew.
   const bufferBytes = before.sizeBytes + 1;
@@ -60,8 +67,7 @@ async function sendParts(
   file: OpenFile,
   before: FileFacts,
   key: string,
-  bucket: Bucket,
-  limit: Limit,
+  { bucket, limit, partBuffers }: SendMeans,
 ): Promise<Transferred | Untransferred> {
   const { uploadId } = await bucket.startMultipart(key);
   const sending: Promise<{ partNumber: number; etag: string; crc32: string }>[] = [];
@@ -75,7 +81,7 @@ async function sendParts(
       const release = await limit.acquire(size / BUFFER_PLACE_BYTES);
       let part: Buffer;
       try {
-        part = Buffer.allocUnsafe(Math.min(size, before.sizeBytes - readBytes));
+        part = partBuffers.take(Math.min(size, before.sizeBytes - readBytes));
         const filled = await file.read(part);
         if (filled !== part.length) {
           release();
@@ -87,9 +93,13 @@ async function sendParts(
       }
       readBytes += part.length;
       const sent = bucket.putPart(key, uploadId, sending.length + 1, part, crc32(part)).finally(release);
-      sent.catch((cause: unknown) => {
-        failed = cause;
-      });
+      // Of a request that failed, something may still be under way.
+      sent.then(
+        () => partBuffers.giveBack(part),
+        (cause: unknown) => {
+          failed = cause;
+        },
+      );
       sending.push(sent);
     }
     const parts = await Promise.all(sending);

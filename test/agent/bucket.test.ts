@@ -240,6 +240,23 @@ suite("A burst of 503", () => {
   });
 });
 
+suite("A large content", () => {
+  test("fault 3: arrives whole with each try", async (t) => {
+    const s3 = await startFakeS3(t, { attempts: 3 });
+    const content = Buffer.alloc(3 * 1024 * 1024 + 1, "abcdefghijk");
+    for (const send of [() => s3.bucket.putPart("p/a", "u", 1, content, 1), () => s3.bucket.put("p/a", content, 1)]) {
+      s3.asked.length = 0;
+      s3.answer({ status: 500 }, { status: 503 }, ETAG);
+      assert.equal((await send()).etag, "e");
+      assert.equal(s3.asked.length, 3);
+      for (const { headers, body } of s3.asked) {
+        assert.equal(headers["content-length"], String(content.length));
+        assert.ok(body === content.toString(), "the content is whole");
+      }
+    }
+  });
+});
+
 suite("A server that is asked too often", () => {
   test("fault 2: has half as many files worked on at once", async (t) => {
     const s3 = await startFakeS3(t);

@@ -21,6 +21,7 @@ import { disk } from "#agent/disk.ts";
 import { Failure, UploadLost } from "#agent/errors.ts";
 import { BUFFER_PLACE_BYTES, Limit } from "#agent/limit.ts";
 import { MAX_OBJECT_BYTES, partBytes, SINGLE_PUT_BYTES } from "#agent/object-size.ts";
+import { PartBuffers } from "#agent/part-buffers.ts";
 import type { Disk, OpenFile } from "#agent/ports.ts";
 import { send } from "#agent/transfer.ts";
 import { bytePathOf } from "#agent/walk.ts";
@@ -47,12 +48,13 @@ function scene(test: { after(hook: () => void): void }, content: string | Buffer
   writeFileSync(file, content);
   const bucket = new MemoryBucket();
   const limit = new Limit(4 * PART_PLACES);
+  const partBuffers = new PartBuffers();
   const location = bytePathOf(file);
   return {
     file,
     bucket,
     limit,
-    send: (on = disk) => send({ location, key: KEY }, { disk: on, bucket, limit }),
+    send: (on = disk) => send({ location, key: KEY }, { disk: on, bucket, limit, partBuffers }),
     hasContent: (etag, sizeBytes, on = disk) => hasContent({ location, sizeBytes }, etag, { disk: on, limit }),
   };
 }
