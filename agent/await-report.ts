@@ -75,7 +75,9 @@ function checked(
   const ours = report.run === run && report.bucket === target.bucket && report.prefix === target.keyPrefix;
   // Without a verdict there is nothing to believe, and a manifest that nobody could read has no digest.
   const extras = mode === "upload-only" ? "listed" : "mismatch";
-  const asSent = report.digest === digest && report.shards === shardCount && report.extras === extras;
+  // Of the same manifests as well: as a check, a sync would be no sign of life, and leave its target to anybody.
+  const asMeant = report.extras === extras && (report.check ?? false) === (mode === "verify-only");
+  const asSent = report.digest === digest && report.shards === shardCount && asMeant;
   if (ours && (report.verdict === "error" || asSent)) return report;
   throw new Failure({
     outcome: "no-verdict",

@@ -1,7 +1,7 @@
 /** Waiting for the report, with the real client against a server that fails on the way. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { awaitReport } from "#agent/await-report.ts";
+import { type AwaitedReport, awaitReport } from "#agent/await-report.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Clock } from "#agent/ports.ts";
 import { assembleReport, encodeReport, type Report } from "#shared/report.ts";
@@ -25,14 +25,29 @@ function clockWithin(delays: number[]): Clock {
   };
 }
 
-function awaited({ bucket }: FakeS3, { timeoutMs = 60_000, delays = [] as number[], check = () => {} } = {}) {
+interface Choices {
+  readonly timeoutMs?: number;
+  readonly delays?: number[];
+  readonly check?: () => void;
+  readonly mode?: AwaitedReport["mode"];
+}
+
+function awaited(
+  { bucket }: FakeS3,
+  {
+    timeoutMs = 60_000,
+    delays = [],
+    check = () => {},
+    mode = REPORT.extras === "listed" ? "upload-only" : "sync",
+  }: Choices = {},
+) {
   return awaitReport(
     {
       target: { bucket: "data", keyPrefix: "p/" },
       run: RUN,
       digest: REPORT.digest,
       shardCount: REPORT.shards,
-      mode: REPORT.extras === "listed" ? "upload-only" : "sync",
+      mode,
       timeoutMs,
       check,
     },
@@ -88,6 +103,16 @@ suite("The report", () => {
     assert.equal(failure.outcome, "no-verdict");
     assert.match(failure.message, /there is none after 90 s\.$/);
     assert.equal(Math.round(delays.reduce((sum, delayMs) => sum + delayMs, 0)), 90_000);
+  });
+
+  test("fault 68: of a check is believed by a check alone, and that of a sync by none", async (t) => {
+    const s3 = await startFakeS3(t);
+    const ofCheck = { ...REPORT, extras: "mismatch", check: true } as const;
+    s3.answer({ status: 200, body: encodeReport(ofCheck) });
+    assert.deepEqual(await awaited(s3, { mode: "verify-only" }), ofCheck);
+    assert.match((await failureOf(awaited(s3, { mode: "sync" }))).message, /about other messages than this run sent/);
+    s3.answer({ status: 200, body: encodeReport({ ...ofCheck, check: false }) });
+    assert.match((await failureOf(awaited(s3, { mode: "verify-only" }))).message, /about other messages/);
   });
 
   test("fault 16: a denial ends the wait at once, and names what to allow", async (t) => {

@@ -57,11 +57,26 @@ const message = fc.record(
     ...header,
     extras: fc.constantFrom("mismatch", "listed"),
     repairs: fc.option(runs),
+    check: fc.boolean(),
     source,
     agentVersion: fc.constantFrom("0.1.0", "1.0.0-rc.1+build"),
     manifest: manifestEntries.map(encodeManifest),
   },
-  { noNullPrototype: true },
+  {
+    noNullPrototype: true,
+    requiredKeys: [
+      "version",
+      "run",
+      "bucket",
+      "prefix",
+      "shard",
+      "extras",
+      "repairs",
+      "source",
+      "agentVersion",
+      "manifest",
+    ],
+  },
 );
 
 const finding = fc.record(
@@ -77,13 +92,23 @@ const finding = fc.record(
   { noNullPrototype: true, requiredKeys: ["kind", "path"] },
 );
 const part = fc
-  .tuple(fc.record(header, { noNullPrototype: true }), source, fc.array(finding, { maxLength: 4 }), fc.option(anyPath))
+  .tuple(
+    fc.record(header, { noNullPrototype: true }),
+    source,
+    fc.array(finding, { maxLength: 4 }),
+    fc.option(anyPath),
+    fc.constantFrom({}, { check: true }),
+  )
   .map(
-    ([told, from, findings, error]) =>
-      ({ ...somePart(), ...told, source: from, findings, error }) as ReturnType<typeof somePart>,
+    ([told, from, findings, error, check]) =>
+      ({ ...somePart(), ...told, ...check, source: from, findings, error }) as ReturnType<typeof somePart>,
   );
 const report = part.map((one) => assembleReport([one]));
-const status = report.map((one) => nextStatus(undefined, one) ?? { version: "1.0" });
+/** After one run, or two, of which the second may be a check. */
+const status = fc.tuple(report, report).map(([one, two]) => {
+  const first = nextStatus(undefined, one);
+  return nextStatus(first, two) ?? first ?? { version: "1.0" };
+});
 
 /** A manifest whose lines, count, digest and body are damaged one by one, so that each check is met. */
 const manifest: fc.Arbitrary<EncodedManifest> = fc
