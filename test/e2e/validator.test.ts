@@ -11,6 +11,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import {
+  DeleteMessageCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   ReceiveMessageCommand,
@@ -20,12 +21,13 @@ import {
 import type { KnownEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
 import { encodeManifest } from "#shared/manifest.ts";
-import { encodeMessage, type Message } from "#shared/message.ts";
+import { decodeMessage, encodeMessage, type Message } from "#shared/message.ts";
 import { queueName } from "#shared/names.ts";
 import { decodeReport, decodeStatus, partsPrefix, type Report, reportKey, statusKey } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { inRange, type ShardRange } from "#shared/shard.ts";
 import { liveEngine } from "#test/live-engine.ts";
+import { hostileMessages } from "../lambda/hostile-messages.ts";
 
 const POLL_DELAY_MS = 100;
 const LIMIT_MS = 60_000;
@@ -96,10 +98,37 @@ async function eventually<T>(what: string, ask: () => Promise<T | undefined>): P
   throw new Error(`${what} did not come within ${LIMIT_MS} ms`);
 }
 
-async function report(prefix: string, run: string): Promise<Report> {
+/** @param writer "self" where the message was of a contract that is answered in that, and no longer read */
+async function report(prefix: string, run: string, writer?: "self"): Promise<Report> {
   const text = await eventually("the report", () => read(reportKey(prefix, run)));
-  return decodeReport(text);
+  return decodeReport(text, writer);
 }
+
+/** Waits for so many dead letters of a kind, and takes them out. */
+async function deadLetters(count: number, isWanted: (body: string) => boolean): Promise<void> {
+  const { QueueUrl: queue } = await administratorQueues.send(new GetQueueUrlCommand({ QueueName: queueName(bucket) }));
+  const { Attributes } = await administratorQueues.send(
+    new GetQueueAttributesCommand({ QueueUrl: queue, AttributeNames: ["RedrivePolicy"] }),
+  );
+  const { deadLetterTargetArn } = JSON.parse(Attributes?.RedrivePolicy ?? "{}");
+  const QueueName = String(deadLetterTargetArn).split(":").at(-1);
+  const { QueueUrl } = await administratorQueues.send(new GetQueueUrlCommand({ QueueName }));
+  const found = new Set<string>();
+  await eventually(`${count} dead letters`, async () => {
+    const { Messages = [] } = await administratorQueues.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1 }),
+    );
+    for (const { Body = "", ReceiptHandle } of Messages) {
+      if (!isWanted(Body)) continue;
+      found.add(Body);
+      await administratorQueues.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    }
+    return found.size === count ? found : undefined;
+  });
+}
+
+/** What SQS takes: the characters of XML 1.0. */
+const IN_SQS = /^[\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]+$/u;
 
 const shown = ({ findings }: Report) => findings.map(({ kind, path }) => `${kind} ${path}`);
 
@@ -187,25 +216,54 @@ describe("the deployed validator", () => {
     const run = newRun();
     await send(`poison ${mark}`);
     await send(messageBody([], { run, bucket: "another-bucket", prefix: `${mark}/` }));
-    const { QueueUrl } = await administratorQueues.send(new GetQueueUrlCommand({ QueueName: queueName(bucket) }));
-    const { Attributes } = await administratorQueues.send(
-      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["RedrivePolicy"] }),
-    );
-    const { deadLetterTargetArn } = JSON.parse(Attributes?.RedrivePolicy ?? "{}");
-    const deadLetters = await administratorQueues.send(
-      new GetQueueUrlCommand({ QueueName: String(deadLetterTargetArn).split(":").at(-1) }),
-    );
-    const found = new Set<string>();
-    await eventually("the dead letters", async () => {
-      const { Messages = [] } = await administratorQueues.send(
-        new ReceiveMessageCommand({ QueueUrl: deadLetters.QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1 }),
-      );
-      for (const { Body = "" } of Messages) if (Body.includes(mark)) found.add(Body.slice(0, 6));
-      return found.size === 2 ? found : undefined;
-    });
+    await deadLetters(2, (body) => body.includes(mark));
     const { Contents = [] } = await administrator.send(
       new ListObjectsV2Command({ Bucket: bucket, Prefix: partsPrefix(`${mark}/`, run) }),
     );
     assert.deepEqual(Contents, []);
+  });
+
+  it("faults 63, 71, 72: what means harm is answered or left to the dead letters, amid a run that is verified", async () => {
+    const prefix = newPrefix();
+    const entries = await putAll(prefix, ["a", "b", "c", "d"]);
+    const bounds = [null, "a", "b", "c", null];
+    const run = newRun();
+    const honest = entries.map((entry, index) => {
+      const last = index === entries.length - 1;
+      const shard: ShardRange = { index, after: bounds[index] ?? null, through: bounds[index + 1] ?? null, last };
+      return messageBody([entry], { run, prefix, shard });
+    });
+
+    const marked = newRun();
+    const whole = decodeMessage(
+      messageBody([{ path: "a", sizeBytes: 1, etag: "e" }], { run: marked, prefix: newPrefix() }),
+    );
+    const hostile = hostileMessages(whole)
+      .filter(({ body }) => body.includes(marked) && IN_SQS.test(body))
+      .filter(
+        ({ what, fate }, index) =>
+          fate !== "no verdict" && (index % 5 === 0 || /gigabyte|GB|million|frames/.test(what)),
+      )
+      // Each in a run of its own, by which it is known again.
+      .map((message) => {
+        const own = newRun();
+        return { ...message, run: own, body: message.body.replaceAll(marked, own) };
+      });
+    const ofFate = (isAnswered: boolean) => hostile.filter(({ fate }) => (fate === "answered") === isAnswered);
+    assert.ok(ofFate(true).length >= 20 && ofFate(false).length >= 15);
+
+    await Promise.all(
+      hostile.map(({ body }, index) => send(body).then(() => send(honest[index % honest.length] ?? ""))),
+    );
+    const found = await report(prefix, run);
+    assert.deepEqual([found.verdict, found.totals.matched, found.shards], ["match", 4, 4]);
+    for (const { what, run: own, reason } of ofFate(true)) {
+      const { verdict, errors } = await report(whole.prefix, own, "self");
+      assert.equal(verdict, "error", what);
+      assert.match(errors[0]?.reason ?? "", reason, what);
+    }
+    const runs = ofFate(false).map(({ run: own }) => own);
+    await deadLetters(runs.length, (body) => runs.some((own) => body.includes(own)));
+    for (const own of runs) assert.equal(await read(reportKey(whole.prefix, own)), undefined);
   });
 });
