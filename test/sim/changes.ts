@@ -169,6 +169,14 @@ export function takeAway(world: World): () => void {
   };
 }
 
+/** Makes a directory of the source one that cannot be read; where there is none, nothing. */
+export function lockDirectory({ disk, random, observer }: World): void {
+  const directories = disk.paths(SOURCE).filter(({ node }) => node.kind === "directory");
+  if (directories.length === 0) return;
+  disk.lock(random.pick(directories).path, true);
+  observer.sourceChanged();
+}
+
 /** All can be read again. */
 export function unlockAll({ disk }: World): void {
   for (;;) {

@@ -1,5 +1,5 @@
 /** One seed: a world, what happens in it step by step, and at the end the proof that all comes right again. */
-import { changeBucket, editSource, mend, prepare, takeAway } from "./changes.ts";
+import { changeBucket, editSource, lockDirectory, mend, prepare, takeAway } from "./changes.ts";
 import { runUndisturbed } from "./expected.ts";
 import { Violation } from "./observer.ts";
 import { Random } from "./random.ts";
@@ -282,6 +282,10 @@ class Scenario {
       const { ending } = await this.#run({ ...QUIET, host: "elsewhere", switches: [LONG_TIMEOUT, "-v"] });
       if (ending !== "success") throw new Violation(`a check from elsewhere ends with ${ending}`);
     }
+    // What it hides lies in one shard, wherever that begins and ends.
+    lockDirectory(world);
+    await runUndisturbed(world, [LONG_TIMEOUT], () => this.#run({ ...QUIET, switches: [LONG_TIMEOUT] }));
+    mend(world);
     await run();
   }
 }
