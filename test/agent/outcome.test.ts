@@ -37,17 +37,3 @@ test("fault 66: an error for agent and validator do not fit together is one of t
   const report: Report = { ...assembleReport([somePart()]), verdict: "error", skew: true };
   assert.equal(outcomeOf(report, new Tally(), false), "configuration");
 });
-
-for (const [vanished, entries, outcome] of [
-  [10, 10, "success"],
-  [11, 11, "incomplete"],
-  [11, 109, "incomplete"],
-  [11, 110, "success"],
-  [1_000, 9_999, "incomplete"],
-  [1_000, 10_000, "success"],
-] as const)
-  test(`faults 25, 28: ${vanished} of ${entries} entries that vanished are ${outcome}`, () => {
-    const tally = new Tally();
-    for (let index = 0; index < entries; index++) tally.count(index < vanished ? "vanished" : "uploaded");
-    assert.equal(outcomeOf(assembleReport([somePart()]), tally, false), outcome);
-  });
