@@ -5,7 +5,7 @@
  * An item says that this host saw a file with these facts, and that S3 gave its content this ETag. It never says that
  * the object is still there: that is the validator's to find, of every entry and in every run.
  */
-import { type Entry, isUnknown, type ManifestEntry, type UnknownEntry } from "#shared/entry.ts";
+import { type Entry, isUnknown, type UnknownEntry } from "#shared/entry.ts";
 import { compareKeys, isReserved } from "#shared/key.ts";
 import { march } from "#shared/march.ts";
 import type { Finding } from "#shared/report.ts";
@@ -88,7 +88,7 @@ export function leaving({ path, known }: { path: string; known: KnownFile | unde
 }
 
 export function isHole(item: BaselineItem): item is UnknownEntry {
-  return isUnknown(item as ManifestEntry);
+  return isUnknown(item);
 }
 
 /**

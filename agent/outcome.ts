@@ -3,7 +3,7 @@ import type { Report } from "#shared/report.ts";
 import type { Outcome } from "./exit-code.ts";
 import type { State, Tally } from "./tally.ts";
 
-/** More than a few vanished files are no ordinary coming and going: a file system may have been taken away. */
+/** More than these, and than this share of all, are no ordinary coming and going: a file system may have been removed. */
 const FEW_VANISHED = 10;
 const ORDINARY_VANISHED_SHARE = 0.1;
 
@@ -13,7 +13,7 @@ const ORDINARY_VANISHED_SHARE = 0.1;
  *   match      a few vanished, or skipped by rule   success
  *   match      some without a possible key, -w      success
  *   match      some not read or not sent            incomplete
- *   match      a tenth or more vanished             incomplete
+ *   match      over 10, and over 10 %, vanished     incomplete
  *   mismatch   any                                  mismatch
  *   error      any, the validator is too old        configuration
  *   error      any, or the agent is                 configuration

@@ -59,31 +59,30 @@ export async function* stepsOf(
     hole = undefined;
   };
   for await (const { source, target } of march(walked, baseline)) {
-    const path = source?.path ?? target?.path ?? "";
+    const { path } = source === undefined ? target : source;
     if (hole !== undefined && !(hole.endsWith("/") && path.startsWith(hole))) yield* endOfHole();
     if (target !== undefined && isHole(target)) {
       holes.pass(target);
       // A file that is there again is compared with what the bucket has.
-      if (source === undefined || target.path.endsWith("/")) hole ??= target.path;
+      if (source === undefined) hole ??= target.path;
     }
     const known = target === undefined || isHole(target) || isGone(target) ? undefined : target;
     if (source === undefined) {
       if (!isHole(target) && !unknownDirectories.covers(target.path)) {
         yield { what: "gone", path: target.path, known };
       }
-    } else if ("unknown" in source && isUnknown(source)) {
+    } else if (isUnknown(source)) {
       unknownDirectories.pass(source);
       yield { what: "unknown", path: source.path, unknown: true, entry: source, known };
     } else {
-      const file = source as WalkedFile;
-      const { sizeBytes } = file;
-      if (known !== undefined && !known.leaving && isSame(file, known))
+      const { sizeBytes } = source;
+      if (known !== undefined && !known.leaving && isSame(source, known))
         yield { what: "same", path, sizeBytes, file: known };
       else {
         const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
         const inHole = isAtHole || (known === undefined && holes.covers(path));
         const isThere = target !== undefined && isGone(target);
-        yield { what: "file", path, sizeBytes, file, known, inHole, isThere };
+        yield { what: "file", path, sizeBytes, file: source, known, inHole, isThere };
       }
     }
   }

@@ -34,7 +34,7 @@ export interface ObjectEntry extends Entry {
   readonly modifiedMs: number;
 }
 
-export function isUnknown(entry: ManifestEntry): entry is UnknownEntry {
+export function isUnknown(entry: Entry): entry is UnknownEntry {
   return "unknown" in entry;
 }
 

@@ -31,7 +31,7 @@ function codePointRank(unit: number): number {
 
 /** The size of a key in UTF-8 bytes, which is what S3 limits. */
 export function keyBytes(key: string): number {
-  return Buffer.byteLength(key, "utf8");
+  return Buffer.byteLength(key);
 }
 
 // A byte order mark is part of a file's name like any other character: never drop it.

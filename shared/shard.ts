@@ -2,7 +2,7 @@
  * Shards: contiguous ranges of keys that tile a target. No gap, no overlap; the first begins before every key, the last
  * ends after every key, so that every object, expected or not, falls in exactly one.
  */
-import { type Entry, isUnknown, type ManifestEntry } from "#shared/entry.ts";
+import { type Entry, isUnknown } from "#shared/entry.ts";
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 
 /** The paths p with `after` < p ≤ `through`, in key order. */
@@ -75,8 +75,8 @@ export async function* cutIntoShards<E extends Entry>(
  * Where a shard ends that has this as its last entry. An unknown directory stands for all that lies below it, which
  * must then fall into the same shard: the next one knows nothing of that directory.
  */
-function boundaryAfter(entry: Entry & Partial<ManifestEntry>, keyPrefix: string): string {
-  const directory = "unknown" in entry && isUnknown(entry as ManifestEntry) && entry.path.endsWith("/");
+function boundaryAfter(entry: Entry, keyPrefix: string): string {
+  const directory = isUnknown(entry) && entry.path.endsWith("/");
   return directory ? lastKeyBelow(entry.path, MAX_KEY_BYTES - keyBytes(keyPrefix)) : entry.path;
 }
 

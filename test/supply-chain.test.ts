@@ -20,7 +20,15 @@ interface LockedPackage {
   readonly inBundle?: boolean;
   readonly hasInstallScript?: boolean;
 }
-const { "": _, ...LOCKED } = read("package-lock.json").packages as Record<string, LockedPackage>;
+function lockedIn(path: string): Record<string, LockedPackage> {
+  const { "": _, ...packages } = read(path).packages as Record<string, LockedPackage>;
+  return packages;
+}
+const LOCKED = lockedIn("package-lock.json");
+/** Of `npm run mutation`, installed by that alone. */
+const MUTATION = "test/mutation/stryker";
+const MUTATION_LOCKED = lockedIn(`${MUTATION}/package-lock.json`);
+const LOCKS = { project: LOCKED, mutation: MUTATION_LOCKED };
 
 /** The modules that a script imports, by their names in it. */
 function importsOf(text: string): string[] {
@@ -32,31 +40,38 @@ function importsOf(text: string): string[] {
 }
 
 describe("what is installed to build and test", () => {
-  test("fault 76: is pinned by its hash, each package", () => {
-    const loose = Object.entries(LOCKED).filter(
-      // What lies in another package's tarball is covered by that one's hash.
-      ([, { integrity, inBundle }]) => !(inBundle || integrity?.startsWith("sha512-")),
-    );
-    assert.ok(Object.keys(LOCKED).length > 100);
-    assert.deepEqual(loose, []);
-  });
+  for (const [name, locked] of Object.entries(LOCKS)) {
+    test(`fault 76: is pinned by its hash, each package: ${name}`, () => {
+      const loose = Object.entries(locked).filter(
+        // What lies in another package's tarball is covered by that one's hash.
+        ([, { integrity, inBundle }]) => !(inBundle || integrity?.startsWith("sha512-")),
+      );
+      assert.ok(Object.keys(locked).length > 100);
+      assert.deepEqual(loose, []);
+    });
 
-  test("fault 76: comes from the registry: no URL, no repository, no folder", () => {
-    const elsewhere = Object.entries(LOCKED).filter(
-      ([, { resolved, link }]) => resolved !== undefined || link === true,
-    );
-    assert.deepEqual(elsewhere, []);
-    const ranges = Object.values({ ...MANIFEST.devDependencies, ...MANIFEST.peerDependencies }).map(String);
+    test(`fault 76: comes from the registry: no URL, no repository, no folder: ${name}`, () => {
+      const elsewhere = Object.entries(locked).filter(
+        ([, { resolved, link }]) => resolved !== undefined || link === true,
+      );
+      assert.deepEqual(elsewhere, []);
+    });
+  }
+
+  test("fault 76: is asked for by its version", () => {
+    const { devDependencies } = read(`${MUTATION}/package.json`);
+    const ranges = Object.values({ ...MANIFEST.devDependencies, ...MANIFEST.peerDependencies, ...devDependencies });
     assert.deepEqual(
-      ranges.filter((range) => !/^\^?\d+\.\d+\.\d+$/.test(range)),
+      ranges.map(String).filter((range) => !/^\^?\d+\.\d+\.\d+$/.test(range)),
       [],
     );
   });
 
   test("fault 76: runs a script of its own only where that was looked at", () => {
-    const running = Object.keys(LOCKED).filter((path) => LOCKED[path]?.hasInstallScript);
+    const running = (locked: typeof LOCKED) => Object.keys(locked).filter((path) => locked[path]?.hasInstallScript);
     const looked = Object.keys(MANIFEST.allowScripts).map((name) => `node_modules/${name}`);
-    assert.deepEqual(running.sort(), looked.sort());
+    assert.deepEqual(running(LOCKED).sort(), looked.sort());
+    assert.deepEqual(running(MUTATION_LOCKED), []);
   });
 });
 

@@ -2,17 +2,24 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { type BaselineItem, correct, isSame, itemOf, type KnownFile, lineOf, remember } from "#agent/baseline.ts";
+import {
+  type BaselineItem,
+  correct,
+  isLeaving,
+  isSame,
+  itemOf,
+  type KnownFile,
+  lineOf,
+  remember,
+  staying,
+} from "#agent/baseline.ts";
 import type { Finding } from "#shared/report.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 import { treePaths } from "./trees.ts";
+import { stream } from "./walked.ts";
 
 const STARTED_MS = 1_700_000_000_000.25;
 const FILE: KnownFile = { path: "a", sizeBytes: 1, etag: "e", modifiedMs: 1.5, changedMs: 2.25, inode: 3 };
-
-async function* stream<E>(entries: readonly E[]): AsyncGenerator<E, void, undefined> {
-  yield* entries;
-}
 
 suite("A line", () => {
   const path = treePaths.filter((paths) => paths.length > 0).map((paths) => paths[0] ?? "");
@@ -79,6 +86,14 @@ suite("What is remembered", () => {
       assert.ok(!isSame(racy, itemOf(lineOf(remember(racy, "e", STARTED_MS))) as KnownFile), String(changedMs));
     }
   });
+});
+
+test("What is leaving is forgotten once all deletions are done, and stays as it was where none was", () => {
+  const gone: BaselineItem = { path: "a", gone: true };
+  const hole: BaselineItem = { path: "a", unknown: true };
+  const items: BaselineItem[] = [FILE, { ...FILE, leaving: true }, gone, hole];
+  assert.deepEqual(items.map(isLeaving), [false, true, true, false]);
+  assert.deepEqual(items.map(staying), [FILE, FILE, gone, hole]);
 });
 
 suite("Findings", () => {

@@ -2,38 +2,20 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import type { BaselineItem, KnownFile } from "#agent/baseline.ts";
+import type { BaselineItem } from "#agent/baseline.ts";
 import { type Action, type Doubts, planKnown, planListed } from "#agent/plan.ts";
 import { type Step, stepsOf } from "#agent/steps.ts";
-import type { WalkEntry, WalkedFile, WalkedUnknown } from "#agent/walk.ts";
+import type { WalkEntry } from "#agent/walk.ts";
 import type { ObjectEntry } from "#shared/entry.ts";
 import { byBytes } from "../shared/arbitrary.ts";
+import { file, HOUR_MS, known, stream, unknown } from "./walked.ts";
 
-const HOUR_MS = 3_600_000;
 const MATCH_MS = 100 * HOUR_MS;
 const NO_DOUBTS: Doubts = { objectsSinceMs: undefined, suspects: () => false, checksum: false };
 const SINCE_MATCH: Doubts = { ...NO_DOUBTS, objectsSinceMs: MATCH_MS };
 
-function file(path: string, facts: Partial<WalkedFile> = {}): WalkedFile {
-  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs, inode = 1, placedMs = 0 } = facts;
-  return { path, sizeBytes, modifiedMs, changedMs, inode, placedMs };
-}
-
-function known(path: string, facts: Partial<KnownFile> = {}): KnownFile {
-  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs, inode = 1, etag = "e" } = facts;
-  return { path, sizeBytes, modifiedMs, changedMs, inode, etag };
-}
-
-function unknown(path: string): WalkedUnknown {
-  return { path, unknown: true, location: `/${path}`, cause: undefined, reason: "unreadable-file" };
-}
-
 function object(path: string, { sizeBytes = 1, modifiedMs = 2 * HOUR_MS, etag = "e" } = {}): ObjectEntry {
   return { path, sizeBytes, etag, modifiedMs };
-}
-
-async function* stream<E>(entries: readonly E[]): AsyncGenerator<E, void, undefined> {
-  yield* entries;
 }
 
 async function steps(entries: readonly WalkEntry[], items: readonly BaselineItem[]): Promise<Step[]> {
@@ -52,8 +34,9 @@ async function planned(
 
 function shown(action: Action): string {
   const { path } = "file" in action ? action.file : "entry" in action ? action.entry : action;
-  const drift = "isDrift" in action && action.isDrift ? `, drift: ${action.was}` : "";
-  return `${action.do} ${path}${drift}`;
+  const was = "was" in action && action.was !== undefined ? `, ${action.was}` : "";
+  const drift = "isDrift" in action && action.isDrift ? " by others" : "";
+  return `${action.do} ${path}${was}${drift}`;
 }
 
 interface Row {
@@ -112,10 +95,10 @@ const WITHOUT_LISTING: readonly Row[] = [
     action: ["compare a"],
   },
   {
-    title: "a file whose object was to be deleted is sent",
+    title: "a file whose object was to be deleted is sent over it",
     source: file("a"),
     item: { path: "a", gone: true },
-    action: ["send a"],
+    action: ["send a, changed"],
   },
   { title: "a file that vanished is removed", item: known("a"), action: ["remove a"] },
   { title: "what was to be deleted is removed", item: { path: "a", gone: true }, action: ["remove a"] },
@@ -128,12 +111,12 @@ const WITHOUT_LISTING: readonly Row[] = [
 ];
 
 const LISTED: readonly Row[] = [
-  { title: "a file without an object is sent", source: file("a"), action: ["send a"] },
+  { title: "a file without an object is sent", source: file("a"), action: ["send a, missing"] },
   {
     title: "a file of another size is sent",
     source: file("a"),
     target: object("a", { sizeBytes: 2 }),
-    action: ["send a"],
+    action: ["send a, changed"],
   },
   {
     title: "a file of the same size, older than the object, is kept",
@@ -151,53 +134,53 @@ const LISTED: readonly Row[] = [
     title: "fault 57: a file nearly as new as the object is compared, for clocks differ and are coarse",
     source: file("a", { modifiedMs: 2 * HOUR_MS - 4_999 }),
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "a file whose content was set in place after the object, with its old time, is compared",
     source: file("a", { changedMs: 2 * HOUR_MS + 1 }),
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "an old file that a link or a directory put in place after the object is compared",
     source: file("a", { placedMs: 2 * HOUR_MS + 1 }),
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "fault 57: a file from the future is compared",
     source: file("a", { modifiedMs: 1_000 * HOUR_MS }),
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "any file is compared when checksums are asked for",
     source: file("a"),
     target: object("a"),
     doubts: { ...NO_DOUBTS, checksum: true },
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "a suspected object is compared",
     source: file("a"),
     target: object("a"),
     doubts: { ...NO_DOUBTS, suspects: (path) => path === "a" },
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "an object written after the last match is compared",
     source: file("a"),
     target: object("a", { modifiedMs: MATCH_MS + 1 }),
     doubts: SINCE_MATCH,
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "an object written about when the last match was found is compared",
     source: file("a"),
     target: object("a", { modifiedMs: MATCH_MS - 4_999 }),
     doubts: SINCE_MATCH,
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "an object written well before the last match is kept",
@@ -211,7 +194,7 @@ const LISTED: readonly Row[] = [
     source: file("a"),
     target: object("a", { sizeBytes: 0 }),
     doubts: { ...SINCE_MATCH, suspects: () => true },
-    action: ["send a"],
+    action: ["send a, changed"],
   },
   {
     title: "the same file is kept when its object is the one that was sent, however new that is",
@@ -222,31 +205,46 @@ const LISTED: readonly Row[] = [
     action: ["keep a"],
   },
   {
+    title: "the same file is compared when checksums are asked for, whatever its object is",
+    source: file("a"),
+    item: known("a"),
+    target: object("a"),
+    doubts: { ...NO_DOUBTS, checksum: true },
+    action: ["compare a, changed"],
+  },
+  {
     title: "fault 56: the same file is sent when its object is another one",
     source: file("a"),
     item: known("a"),
     target: object("a", { etag: "other" }),
-    action: ["send a, drift: changed"],
+    action: ["send a, changed by others"],
+  },
+  {
+    title: "fault 56: the same file is sent when its object is of another size, whatever its ETag",
+    source: file("a"),
+    item: known("a"),
+    target: object("a", { sizeBytes: 2 }),
+    action: ["send a, changed by others"],
   },
   {
     title: "fault 56: the same file is sent when its object is missing",
     source: file("a"),
     item: known("a"),
-    action: ["send a, drift: missing"],
+    action: ["send a, missing by others"],
   },
   {
     title: "a file that was another one is compared, however old it is",
     source: file("a"),
     item: known("a", { inode: 2 }),
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "a file in a hole is compared, however old it is",
     source: file("a"),
     item: { path: "a", unknown: true },
     target: object("a"),
-    action: ["compare a"],
+    action: ["compare a, changed"],
   },
   {
     title: "an unknown file is noted, and its object stays",
@@ -258,6 +256,13 @@ const LISTED: readonly Row[] = [
   { title: "an object without a file is extra", target: object("a"), action: ["remove a"] },
   { title: "an object of a file that vanished is extra", item: known("a"), target: object("a"), action: ["remove a"] },
   { title: "without its object a file that vanished is nothing", item: known("a"), action: [] },
+  {
+    title: "an object in a hole without a file is extra",
+    item: { path: "a", unknown: true },
+    target: object("a"),
+    action: ["remove a"],
+  },
+  { title: "a hole without an object is nothing", item: { path: "a", unknown: true }, action: [] },
   { title: "an empty object without a file is extra", target: object("a", { sizeBytes: 0 }), action: ["remove a"] },
   { title: "a folder marker stays", target: object("a/", { sizeBytes: 0 }), action: [] },
   { title: "the target's own folder marker stays", target: object("", { sizeBytes: 0 }), action: [] },
@@ -304,7 +309,7 @@ suite("Without a listing", () => {
         ["unknown", "z/"],
       ],
     );
-    assert.throws(() => [...planKnown(taken, NO_DOUBTS)], RangeError);
+    assert.throws(() => [...planKnown(taken, NO_DOUBTS)], /^RangeError: a shard with a hole has to be listed$/);
   });
 
   test("a file that was leaving when deletions began is in a hole, whatever it is like", async () => {
@@ -385,8 +390,9 @@ test("is what a naive model says, for any walk and any listing", async () => {
       const expected = entries.map((entry) => {
         if ("unknown" in entry) return `note ${entry.path}`;
         const there = byPath.get(entry.path);
-        if (there === undefined || there.sizeBytes !== entry.sizeBytes) return `send ${entry.path}`;
-        return `${entry.modifiedMs + 5_000 > there.modifiedMs ? "compare" : "keep"} ${entry.path}`;
+        if (there === undefined) return `send ${entry.path}, missing`;
+        if (there.sizeBytes !== entry.sizeBytes) return `send ${entry.path}, changed`;
+        return entry.modifiedMs + 5_000 > there.modifiedMs ? `compare ${entry.path}, changed` : `keep ${entry.path}`;
       });
       const known = new Set(entries.map((entry) => entry.path));
       for (const one of listed) {

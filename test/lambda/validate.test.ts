@@ -4,7 +4,9 @@ import fc from "fast-check";
 import { Findings } from "#lambda/findings.ts";
 import { validateShard } from "#lambda/validate.ts";
 import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
+import { ListingError } from "#shared/listing.ts";
 import { ManifestError } from "#shared/manifest.ts";
+import { OrderError } from "#shared/march.ts";
 import { type Finding, MAX_INLINE_FINDINGS, NO_TOTALS, type Totals } from "#shared/report.ts";
 import { byBytes, manifestEntries, text } from "#test/shared/arbitrary.ts";
 
@@ -189,8 +191,21 @@ describe("the validation of a shard", () => {
   });
 
   it("a manifest that is out of order or names a path twice is refused", async () => {
-    await assert.rejects(validate([known("b"), known("a")], []), ManifestError);
-    await assert.rejects(validate([known("a"), known("a")], []), ManifestError);
+    const refusal = (error: unknown) =>
+      error instanceof ManifestError &&
+      error.message === "the manifest is not in key order" &&
+      error.cause instanceof OrderError;
+    await assert.rejects(validate([known("b"), known("a")], []), refusal);
+    await assert.rejects(validate([known("a"), known("a")], []), refusal);
+  });
+
+  it("an error of the listing stays what it is: nobody is told that the manifest is wrong", async () => {
+    const cut = new ListingError("it goes on but gives no token");
+    async function* torn(): AsyncGenerator<ObjectEntry> {
+      yield object("a");
+      throw cut;
+    }
+    await assert.rejects(validateShard([known("a"), known("b")], torn(), new Findings()), (error) => error === cut);
   });
 
   it("unexpected objects are counted up to a limit, and nothing that is missing after it is lost", async () => {
@@ -211,11 +226,13 @@ describe("the validation of a shard", () => {
   it("a listing that never ends is left once the limit is reached and no entry remains", async () => {
     let listed = 0;
     async function* endless(): AsyncGenerator<ObjectEntry> {
-      for (; ; listed++) yield object(`x${String(listed).padStart(9, "0")}`);
+      for (; ; listed++) {
+        assert.ok(listed < 110, "the listing is read on");
+        yield object(`x${String(listed).padStart(9, "0")}`);
+      }
     }
     const totals = await validateShard([known("a")], endless(), new Findings(100));
     assert.deepEqual(totals, { ...NO_TOTALS, entries: 1, missing: 1, unexpected: 99, unexpectedAtLeast: true });
-    assert.ok(listed < 110, `${listed} objects were listed`);
   });
 });
 

@@ -66,6 +66,19 @@ describe("cutting into shards", () => {
     );
   });
 
+  test("ends a shard at its last entry, be that an unknown file or an object whose key ends in a slash", async () => {
+    for (const last of [{ path: "d", unknown: true as const }, known("d"), known("d/")]) {
+      const shards = await cut([last, known("d/a")], 1);
+      assert.deepEqual(
+        shards.map(({ range }) => [range.after, range.through]),
+        [
+          [null, last.path],
+          [last.path, null],
+        ],
+      );
+    }
+  });
+
   test("gives bounds that still are keys", async () => {
     const unreadable = Array.from({ length: 4 }, (_, index) => ({ path: `${index}/`, unknown: true as const }));
     for (const { range } of await cut(unreadable, 1, "p/"))
@@ -88,7 +101,10 @@ describe("cutting into shards", () => {
   test("reads no further than the entry that begins the next shard", async () => {
     let read = 0;
     const endless = async function* () {
-      while (true) yield known(String(read++).padStart(6, "0"));
+      while (true) {
+        assert.ok(read < 20, "the stream is read on");
+        yield known(String(read++).padStart(6, "0"));
+      }
     };
     for await (const shard of cutIntoShards(endless(), scaleOf(10), "")) {
       assert.equal(shard.entries.length, 10);
@@ -146,6 +162,10 @@ describe("tiling", () => {
 });
 
 describe("unknown directories", () => {
+  test("cover nothing before there is one, whatever it is called", () => {
+    for (const path of ["", "a", "undefined", "undefined/a"]) assert.ok(!new UnknownDirectories().covers(path));
+  });
+
   test("cover what lies below them, as a plain search would say", () => {
     fc.assert(
       fc.property(manifestEntries, fc.array(text), (entries, paths) => {
