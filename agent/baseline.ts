@@ -108,7 +108,7 @@ export function lineOf(item: BaselineItem): string {
 
 /** One that a line can hold: JSON reads 1e400 as infinite, and cannot write that. */
 function isNumber(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
+  return Number.isFinite(value);
 }
 
 /** @throws when it is no line of a baseline */

@@ -53,20 +53,27 @@ suite("A line", () => {
     );
   });
 
-  test("fault 55: that is none is an error", () => {
-    for (const line of ["", "{}", "[]", "[1]", '["a",1]', '["a",1,"",1,1,1]', '["a","1","e",1,1,1]', '["a",1,"e"]'])
-      assert.throws(() => itemOf(line), line);
-    // Nor what could not be written again.
-    for (const line of [
-      "null",
-      "1",
-      '[""]',
-      '["\\ud800"]',
-      '["a",1e400,"e",1,1,1]',
+  // Some of them JSON can read, but not write again.
+  const broken: Readonly<Record<string, readonly string[]>> = {
+    "a line has no path": ["null", "1", "{}", "[]", "[1]", '[""]', '["\\ud800"]'],
+    "a line has no ETag": ['["a",1]', '["a",1,"",1,1,1]', '["a",1,1,1,1,1]', '["a",1,null,1,1,1]'],
+    "a line has no size, time or inode": [
+      '["a","1","e",1,1,1]',
+      '["a",1,"e"]',
+      '["a",1,"e","1",1,1]',
       '["a",1,"e",1,1]',
+      '["a",1,"e",1,1,"1"]',
       '["a",1,"e",1,[],1]',
-    ])
-      assert.throws(() => itemOf(line), line);
+      '["a",1e400,"e",1,1,1]',
+    ],
+  };
+  for (const [reason, lines] of Object.entries(broken))
+    test(`fault 55: that is none is an error: ${reason}`, () => {
+      for (const line of lines) assert.throws(() => itemOf(line), { name: "TypeError", message: reason }, line);
+    });
+
+  test("fault 55: that is not even JSON is an error", () => {
+    for (const line of ["", "["]) assert.throws(() => itemOf(line), SyntaxError);
   });
 });
 
