@@ -50,5 +50,5 @@ function decodeKey(encoded: string): string {
 
 /** An ETag as manifests and listings hold it. */
 export function withoutQuotes(etag: string): string {
-  return etag.replace(/^"(.*)"$/, "$1");
+  return etag.replace(/^"(.*)"$/s, "$1");
 }
