@@ -81,6 +81,19 @@ describe("the corpus of nasty names", () => {
       assert.ok((fates.get(fate)?.length ?? 0) >= least, fate);
   });
 
+  test("is as docs/reliability.md counts it", () => {
+    const counted = readFileSync(new URL("../docs/reliability.md", import.meta.url), "utf8").replaceAll(/\s+/g, " ");
+    for (const [kind, names] of Map.groupBy(NAMES, (name) => name.kind))
+      assert.match(counted, new RegExp(`[:,] ${names.length} ${kind}[,.]`));
+    const ofFate = (wanted: string) => NAMES.filter(({ fate }) => fate === wanted).length;
+    for (const part of [
+      `makes ${NAMES.length.toLocaleString("en-US")} of them`,
+      `${ofFate("synced").toLocaleString("en-US")} are synced, ${ofFate("not-utf8")} are skipped as not UTF-8`,
+      `and ${ofFate("too-long")} as too long for a key, ${ofFate("no-file")} no file can have`,
+    ])
+      assert.ok(counted.includes(part), part);
+  });
+
   test("is the same each time, and its names that a disk takes stand side by side", () => {
     assert.deepEqual(nastyNames(PREFIX), NAMES);
     const places = NAMES.filter(({ fate }) => fate !== "no-file").map(placeOf);

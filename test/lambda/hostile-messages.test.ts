@@ -3,6 +3,7 @@
  * others of their batch are served as if nothing had been.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { awaitReport } from "#agent/await-report.ts";
 import { Failure } from "#agent/errors.ts";
@@ -95,6 +96,20 @@ describe("a message that means harm", () => {
     ] as const)
       assert.ok((fates.get(fate)?.length ?? 0) >= least, fate);
     assert.equal(new Set(HOSTILE.map(({ body }) => body)).size, HOSTILE.length);
+    const document = readFileSync(new URL("../../docs/reliability.md", import.meta.url), "utf8").replaceAll(
+      /\s+/g,
+      " ",
+    );
+    const count = (fate: string) => fates.get(fate as (typeof HOSTILE)[number]["fate"])?.length;
+    for (const counted of [
+      `has ${HOSTILE.length} that a host may send`,
+      `${count("dead letter")} name no run that could be answered and ${count("foreign")} are for other buckets`,
+      `${count("answered")} are answered with an error at once`,
+      `${count("no verdict")} are parts of a run that can have no verdict`,
+      `${Object.keys(FORGERIES).length} forgeries in a run's name`,
+      `${OTHER_TIMES.length} forged runs`,
+    ])
+      assert.ok(document.includes(counted), `docs/reliability.md does not say: ${counted}`);
     for (const { what, body } of HOSTILE) assert.ok(Buffer.byteLength(body) <= MAX_MESSAGE_BYTES, what);
   });
 
