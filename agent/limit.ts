@@ -1,7 +1,7 @@
 /** A limit on how much goes on at once, first come first served. */
 
 /** What the files that are being read and sent may take of memory together: so many places of so many bytes. */
-export const BUFFER_PLACES = 640;
+export const BUFFER_PLACES = 512;
 export const BUFFER_PLACE_BYTES = 64 * 1024;
 
 /** How many pages of listings are asked for at once. */
