@@ -7,7 +7,8 @@ import type { Ports } from "./ports.ts";
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5_000;
-const DELAY_GROWTH = 1.5;
+/** The wait after the report is there is a tenth of the whole on average, and a fifth at most. */
+const DELAY_GROWTH = 1.2;
 /** The last poll is no mere formality. */
 const LEAST_READ_MS = 1_000;
 

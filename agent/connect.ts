@@ -7,6 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import { readContentsFirst } from "#shared/contents.ts";
 import type { Target } from "#shared/target.ts";
 import { counted } from "./amounts.ts";
 import { isMissingBucket } from "./aws-errors.ts";
@@ -90,6 +91,7 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
   });
+  readContentsFirst(s3);
   // An endpoint that was set by hand is meant for the queue too, whatever host the queue's URL names.
   const endpointSet = Boolean(process.env.AWS_ENDPOINT_URL_SQS ?? process.env.AWS_ENDPOINT_URL);
   const sqs = new SQSClient({ ...shared(), useQueueUrlAsEndpoint: !endpointSet });

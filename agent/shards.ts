@@ -4,7 +4,7 @@
  */
 import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
-import { listAhead, subRanges } from "#shared/list-ahead.ts";
+import { type Ahead, listAhead, subRanges } from "#shared/list-ahead.ts";
 import { ListingError, listRange } from "#shared/listing.ts";
 import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
@@ -32,6 +32,8 @@ import { send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
+/** A page of each range waits: more of them took 10 MB more, and the host has two shards in flight. */
+const AHEAD: Ahead = { ranges: 4, objects: 1_000 };
 /** How many objects that a listing shows are remembered as to be deleted, of each shard. */
 const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
 /** After so many uploads in a row have failed, the fault is not with the files. */
@@ -318,7 +320,7 @@ class Pass {
 
   async *#planListed(range: ShardRange, steps: readonly Step[]): AsyncGenerator<Action, void, undefined> {
     const { doubts } = this.#request;
-    const listing = listAhead(subRanges(range, steps), (part) => this.#listed(part));
+    const listing = listAhead(subRanges(range, steps), (part) => this.#listed(part), AHEAD);
     yield* planListed(steps, listing, doubts);
   }
 

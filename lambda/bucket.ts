@@ -12,6 +12,7 @@ import {
   type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
+import { readContentsFirst } from "#shared/contents.ts";
 import { compareKeys } from "#shared/key.ts";
 import { ListingError, type Page, type PageRequest } from "#shared/listing.ts";
 import { readPage } from "#shared/page.ts";
@@ -62,6 +63,7 @@ export class Bucket {
       },
       ...client,
     });
+    readContentsFirst(this.#client);
     this.#target = { Bucket: name, ExpectedBucketOwner: ownerAccountId };
   }
 

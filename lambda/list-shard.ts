@@ -7,13 +7,15 @@
  */
 import { isUnknown, type ManifestEntry, type ObjectEntry } from "#shared/entry.ts";
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
-import { listAhead, subRanges } from "#shared/list-ahead.ts";
+import { type Ahead, listAhead, subRanges } from "#shared/list-ahead.ts";
 import { listRange, type Page, type PageRequest } from "#shared/listing.ts";
 import type { ShardRange } from "#shared/shard.ts";
 import type { FindingsSink } from "./validate.ts";
 
 /** A page of S3: shorter ways are not worth a jump, which begins a new page. */
 const JUMP_AFTER_OBJECTS = 1_000;
+/** All of a shard of the usual size at once. */
+const AHEAD: Ahead = { ranges: 5, objects: 5_000 };
 
 export interface ShardListing {
   readonly fetchPage: (request: PageRequest) => Promise<Page>;
@@ -36,7 +38,7 @@ export function listShard(
   { jumpAfterObjects = JUMP_AFTER_OBJECTS, rangeEntries }: ListingSizes = {},
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const ranges = subRanges(listing.range, listing.entries, rangeEntries);
-  return listAhead(ranges, (range) => listPart({ ...listing, range }, jumpAfterObjects));
+  return listAhead(ranges, (range) => listPart({ ...listing, range }, jumpAfterObjects), AHEAD);
 }
 
 async function* listPart(

@@ -7,11 +7,11 @@ import type { ShardRange } from "#shared/shard.ts";
 
 type Range = Pick<ShardRange, "after" | "through">;
 
-/** How many of a shard's own entries make a range: four pages for each of five ranges. */
-const RANGE_ENTRIES = 4_000;
-/** How many objects of a range wait in memory; a bucket may hold millions between two files. */
-const MOST_WAITING = 5_000;
-
+/**
+ * How many of a shard's own entries make a range, five of them a shard: four pages, with a few objects more to show that
+ * the range is over, or else that would take a page of its own.
+ */
+const RANGE_ENTRIES = 3_900;
 /**
  * The ranges that a shard's own entries cut it into. They tile it.
  *
@@ -33,14 +33,32 @@ export function subRanges(
   return [...ranges, { after: from, through }];
 }
 
+export interface Ahead {
+  /** How many ranges are listed side by side. */
+  readonly ranges: number;
+  /** How many objects of a range wait in memory; a bucket may hold millions between two files. */
+  readonly objects: number;
+}
+
 /** @param list yields the objects of a range in key order */
 export async function* listAhead(
   ranges: readonly Range[],
   list: (range: Range) => AsyncIterable<ObjectEntry>,
+  ahead: Ahead,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
-  const readers = ranges.map((range) => new ReadAhead(list(range), MOST_WAITING));
+  const readers: ReadAhead<ObjectEntry>[] = [];
+  let begun = 0;
+  const begin = () => {
+    const range = ranges[begun++];
+    if (range !== undefined) readers.push(new ReadAhead(list(range), ahead.objects));
+  };
   try {
-    for (const reader of readers) yield* reader.read();
+    while (begun < ahead.ranges) begin();
+    for (let reader = readers[0]; reader !== undefined; reader = readers[0]) {
+      yield* reader.read();
+      readers.shift();
+      begin();
+    }
   } finally {
     await Promise.all(readers.map((reader) => reader.stop()));
   }

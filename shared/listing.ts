@@ -73,8 +73,8 @@ export async function* listRange(
         jump = true;
         continue;
       }
-      const { key, ...rest } = object;
-      yield { path: key.slice(keyPrefix.length), ...rest };
+      const { key, sizeBytes, etag, modifiedMs } = object;
+      yield { path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs };
     }
     if (!page.truncated) return;
     if (jump && previous !== undefined && isReserved(previous)) {

@@ -42,7 +42,7 @@ function readObject({ Key = "", Size = -1, ETag = "", LastModified }: ObjectAnsw
 /** S3 encodes keys as forms do: a space becomes "+", a plus sign "%2B". */
 function decodeKey(encoded: string): string {
   try {
-    return decodeURIComponent(encoded.replaceAll("+", " "));
+    return decodeURIComponent(encoded.includes("+") ? encoded.replaceAll("+", " ") : encoded);
   } catch {
     throw new ListingError("a page shows a key that is not URL encoded UTF-8");
   }
@@ -50,5 +50,5 @@ function decodeKey(encoded: string): string {
 
 /** An ETag as manifests and listings hold it. */
 export function withoutQuotes(etag: string): string {
-  return etag.replace(/^"(.*)"$/s, "$1");
+  return etag.length > 1 && etag.startsWith('"') && etag.endsWith('"') ? etag.slice(1, -1) : etag;
 }

@@ -64,7 +64,7 @@ async function failureOf(work: Promise<unknown>): Promise<Failure> {
 suite("The report", () => {
   test("is asked for until it is there, at growing distances", async (t) => {
     const s3 = await startFakeS3(t);
-    s3.answer(...Array.from({ length: 15 }, () => NONE), FOUND);
+    s3.answer(...Array.from({ length: 25 }, () => NONE), FOUND);
     const delays: number[] = [];
     assert.deepEqual(await awaited(s3, { delays }), REPORT);
     assert.equal(s3.asked[0]?.path, `/data/.cback/reports/p/${RUN}.json`);

@@ -1,6 +1,12 @@
 /**
  * The agent's own part of a run: walk, plan, manifest, baseline, on the real disk, while bucket and queue answer at once
- * and without the network. `pass.ts` bundles and runs it, and says how it is called.
+ * and without the network.
+ *
+ *     node test/bench/bundled.ts one-pass.ts DIRECTORY [STATE-DIRECTORY [send|listed|http]]
+ *
+ * With a state directory the baseline is kept there: the second time nothing is sent. `listed`: the bucket holds
+ * everything, and no baseline knows it; the real client lists it from a server in another process. `http`: the real
+ * client puts small files to one.
  */
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -15,22 +21,17 @@ import { collectEarly } from "#agent/memory.ts";
 import { readRequest } from "#agent/options.ts";
 import type { Bucket, Ports } from "#agent/ports.ts";
 import { run } from "#agent/run.ts";
-import { bytePathOf, walk } from "#agent/walk.ts";
-import type { ListedObject } from "#shared/listing.ts";
 import { decodeMessage } from "#shared/message.ts";
 import { encodeReport, NO_TOTALS, type Report, reportKey, runDigest } from "#shared/report.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
+import { startListServer } from "./list-server.ts";
 import { startPutServer } from "./put-server.ts";
 
 collectEarly();
 const [directory = ".", stateDirectory = join(tmpdir(), `bench-${process.pid}`), what = "send"] = process.argv.slice(2);
-const LISTING_DELAY_MS = 100;
-const PAGE_KEYS = 1_000;
-
 const digests: string[] = [];
 let header: Omit<Report, "totals" | "verdict"> | undefined;
 let putCount = 0;
-let pageCount = 0;
 
 const quiet = () => {};
 
@@ -38,14 +39,8 @@ function etagOf(text: string | Uint8Array): string {
   return createHash("md5").update(text).digest("hex");
 }
 
-/** What a full bucket lists, for the walk's own files. */
-const listed: ListedObject[] = [];
-if (what === "listed")
-  for await (const entry of walk({ root: bytePathOf(directory), keyPrefix: "", disk, notice() {}, check() {} }))
-    if ("sizeBytes" in entry)
-      listed.push({ key: entry.path, sizeBytes: entry.sizeBytes, etag: etagOf(entry.path), modifiedMs: Date.now() });
-
-const server = what === "http" ? await startPutServer() : undefined;
+const server =
+  what === "http" ? await startPutServer() : what === "listed" ? await startListServer({ directory }) : undefined;
 const connections = server && connect({ request: quiet, warn: console.warn });
 const real = connections && openBucket(connections, "bench", new AbortController().signal);
 
@@ -54,22 +49,9 @@ const bucket: Partial<Bucket> = {
     putCount += 1;
     return real?.put(key, body, crc32) ?? { etag: etagOf(body) };
   },
-  async fetchPage({ startAfter, token }) {
-    pageCount += 1;
-    await new Promise((resolve) => setTimeout(resolve, LISTING_DELAY_MS));
-    // Keys of the trees that this is used with are plain ASCII.
-    let from = Number(token ?? 0);
-    if (token === undefined && startAfter !== undefined) {
-      let to = listed.length;
-      while (from < to) {
-        const middle = (from + to) >> 1;
-        if ((listed[middle]?.key ?? "") <= startAfter) from = middle + 1;
-        else to = middle;
-      }
-    }
-    const end = from + PAGE_KEYS;
-    const truncated = end < listed.length;
-    return { objects: listed.slice(from, end), truncated, nextToken: truncated ? String(end) : undefined };
+  async fetchPage(request) {
+    const isEmpty = real === undefined || what !== "listed";
+    return isEmpty ? { objects: [], truncated: false, nextToken: undefined } : real.fetchPage(request);
   },
   async read(key) {
     if (header === undefined || key !== reportKey(header.prefix, header.run)) return undefined;
@@ -117,7 +99,7 @@ const outcome = await run(request.options, ports, log, surroundings);
 const { user, system } = process.cpuUsage(cpu);
 console.log(
   `${outcome}: ${Math.round(performance.now() - started)} ms, CPU ${(user / 1e6).toFixed(1)} + ${(system / 1e6).toFixed(1)} s, ` +
-    `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, ${putCount} puts, ${pageCount} pages`,
+    `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, ${putCount} puts`,
 );
 connections?.close();
 server?.stop();

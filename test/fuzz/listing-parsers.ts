@@ -1,14 +1,12 @@
 /** What S3 answers to a listing: as XML, as the SDK hands it on, and page by page. */
 import assert from "node:assert/strict";
-import { Readable } from "node:stream";
-import { S3Client } from "@aws-sdk/client-s3";
 import fc from "fast-check";
-import { openBucket } from "#agent/bucket.ts";
-import { DirectPuts } from "#agent/direct-puts.ts";
 import { Failure } from "#agent/errors.ts";
+import { readContentsFirst } from "#shared/contents.ts";
 import { ListingError, listRange, type Page, type PageRequest } from "#shared/listing.ts";
 import { type PageAnswer, readPage } from "#shared/page.ts";
 import { inRange } from "#shared/shard.ts";
+import { pageOfAnswer } from "../page-of-answer.ts";
 import { byBytes, etag } from "../shared/arbitrary.ts";
 import { anyText, damagedText, sometimes } from "./damage.ts";
 import { anyPath, isOf, parser } from "./parser.ts";
@@ -96,6 +94,19 @@ async function readListing({ pages, prefix, range }: Listing): Promise<Listing> 
   return { pages: [{ objects, truncated: false, nextToken: undefined, isSorted: true }], prefix, range };
 }
 
+/** What else S3, and other servers, say of an object; and what none should. */
+const OTHER_ELEMENTS = [
+  "",
+  "<StorageClass>STANDARD</StorageClass>",
+  "\n  <ChecksumAlgorithm>CRC32</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>\n",
+  "<Owner><ID>owner</ID><DisplayName></DisplayName></Owner>",
+  "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus>",
+  "<Key>other</Key>",
+  "<Size>1</Size>",
+  '<Size unit="byte">1</Size>',
+  "text",
+];
+
 /** A page as S3 writes it, damaged: what the SDK's reader of XML makes of it, and then the agent. */
 const pageXml = fc
   .record({
@@ -107,6 +118,7 @@ const pageXml = fc
           fc.constantFrom("-1", "", "1e3", "NaN", " 5 ", "0x1", "99999999999999999999"),
         ),
         etag,
+        other: fc.constantFrom(...OTHER_ELEMENTS),
       }),
       { maxLength: 4 },
     ),
@@ -156,39 +168,31 @@ const pageXml = fc
     ),
   })
   .map(({ objects, truncated, token, time: modified, count, damage }) => {
-    const sorted = objects.map(({ key, size: bytes, etag: one }) =>
-      contents(encodeURIComponent(key), bytes, one, modified),
+    const sorted = objects.map(({ key, size: bytes, etag: one, other }) =>
+      contents(encodeURIComponent(key), bytes, one, modified, other),
     );
     const whole = pageXmlOf(sorted, objects.length + count, truncated, token);
     return damage?.(whole) ?? whole;
   });
 
-function contents(key: string, bytes: string | number, one: string, modified: string): string {
+function contents(key: string, bytes: string | number, one: string, modified: string, other = ""): string {
   const shown = one.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("\r", "&#xD;");
-  return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>&quot;${shown}&quot;</ETag><Size>${bytes}</Size></Contents>`;
+  return `<Contents><Key>${key}</Key><LastModified>${modified}</LastModified><ETag>&quot;${shown}&quot;</ETag><Size>${bytes}</Size>${other}</Contents>`;
 }
 
 function pageXmlOf(objects: readonly string[], count: number, truncated: string, token: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><KeyCount>${count}</KeyCount><IsTruncated>${truncated}</IsTruncated>${token}${objects.join("")}</ListBucketResult>`;
 }
 
-/** The agent's own bucket over the SDK's client, which is given this answer to each request. */
-function readXml(answer: string): Promise<Page> {
-  const handle = async () => ({
-    response: {
-      statusCode: 200,
-      headers: { "content-type": "application/xml" },
-      body: Readable.from([Buffer.from(answer)]),
-    },
-  });
-  const client = new S3Client({
-    ...{ region: "eu-central-1", endpoint: "http://localhost", maxAttempts: 1 },
-    credentials: { accessKeyId: "key", secretAccessKey: "secret" },
-    requestHandler: { handle } as never,
-  });
-  const puts = new DirectPuts(client, (_, send) => send());
-  const bucket = openBucket({ s3: client, puts }, "bucket", new AbortController().signal);
-  return bucket.fetchPage({ keyPrefix: "", startAfter: undefined, token: undefined });
+/** What the agent reads from this answer. It is what the SDK alone would have it read, or both refuse it. */
+async function readXml(answer: string): Promise<Page> {
+  const [own, sdks] = await Promise.allSettled([pageOfAnswer([answer], readContentsFirst), pageOfAnswer([answer])]);
+  if (own.status === "rejected") {
+    assert.equal(sdks.status, "rejected", "refused what the SDK reads");
+    throw own.reason;
+  }
+  assert.deepEqual(sdks, own);
+  return own.value;
 }
 
 function xmlOf({ objects, truncated, nextToken }: Page): string {

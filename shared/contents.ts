@@ -1,0 +1,170 @@
+/**
+ * Reads the objects of a listing's page from its text. The SDK's client reads any XML, at several times the cost of all
+ * that a comparison does with an object; S3 writes this part of an answer in one plain way. What is not written just so
+ * is left to the SDK: other XML that means the same, and damaged text, which it refuses.
+ */
+import type { PageAnswer } from "#shared/page.ts";
+
+type Contents = NonNullable<PageAnswer["Contents"]>;
+
+export interface TakenContents {
+  readonly contents: Contents;
+  /** The text without them. */
+  readonly rest: string;
+}
+
+/** The command whose answers these are. */
+const LISTING = "ListObjectsV2Command";
+
+const START = "<Contents>";
+const END = "</Contents>";
+/** An element that holds text only, with the white space before it. */
+const ELEMENT = /\s*<([A-Za-z]+)>([^<]*)<\/\1>/y;
+/** Comments and CDATA may hold what looks like elements. */
+const NOT_PLAIN = "<!";
+const TIME = /^\d{4}-\d\d-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?Z$/;
+const SIZE = /^\d{1,15}$/;
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&quot;": '"',
+  "&#34;": '"',
+  "&apos;": "'",
+  "&#39;": "'",
+  "&amp;": "&",
+  "&lt;": "<",
+  "&gt;": ">",
+};
+
+/** @returns undefined where there are none, or where the SDK has to read the whole text */
+export function takeContents(text: string): TakenContents | undefined {
+  let start = text.indexOf(START);
+  if (start === -1 || text.includes(NOT_PLAIN)) return undefined;
+  const contents: Contents[number][] = [];
+  let rest = "";
+  let position = 0;
+  for (; start !== -1; start = text.indexOf(START, position)) {
+    rest += text.slice(position, start);
+    const end = text.indexOf(END, start);
+    const object = end === -1 ? undefined : readObject(text, start + START.length, end);
+    if (object === undefined) return undefined;
+    contents.push(object);
+    position = end + END.length;
+  }
+  rest += text.slice(position);
+  // Written in another way somewhere else.
+  return rest.includes("Contents") ? undefined : { contents, rest };
+}
+
+/** Of an element that is there twice, or that S3 does not write, nothing is guessed. */
+function readObject(text: string, start: number, end: number): Contents[number] | undefined {
+  let [key, size, etag, time, checksumType, storageClass]: (string | undefined)[] = [];
+  let position = start;
+  while (position < end) {
+    ELEMENT.lastIndex = position;
+    const element = ELEMENT.exec(text);
+    if (element === null) {
+      if (text.slice(position, end).trim() !== "") return undefined;
+      break;
+    }
+    position = ELEMENT.lastIndex;
+    const [, name, content = ""] = element;
+    if (name === "Key" && key === undefined) key = content;
+    else if (name === "Size" && size === undefined) size = content;
+    else if (name === "ETag" && etag === undefined) etag = content;
+    else if (name === "LastModified" && time === undefined) time = content;
+    else if (name === "StorageClass" && storageClass === undefined) storageClass = content;
+    else if (name === "ChecksumType" && checksumType === undefined) checksumType = content;
+    else if (name !== "ChecksumAlgorithm") return undefined;
+  }
+  const Key = plainText(key);
+  const ETag = plainText(etag);
+  const LastModified = dateOf(time);
+  if (Key === undefined || ETag === undefined || LastModified === undefined) return undefined;
+  return size !== undefined && SIZE.test(size) ? { Key, ETag, Size: Number(size), LastModified } : undefined;
+}
+
+function dateOf(time: string | undefined): Date | undefined {
+  const day = time === undefined ? undefined : TIME.exec(time)?.[1];
+  if (time === undefined || day === undefined) return undefined;
+  const date = new Date(time);
+  // The 31st of a shorter month is read as a day of the next one.
+  return Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day) ? undefined : date;
+}
+
+/** What is meant by the text of an element; undefined where that takes more than a few entities. */
+function plainText(text: string | undefined): string | undefined {
+  if (text === undefined || text.trim() !== text) return undefined;
+  if (!text.includes("&")) return text;
+  let isPlain = true;
+  const meant = text.replaceAll(/&[^;]*;?/g, (entity) => {
+    const character = ENTITIES[entity];
+    isPlain &&= character !== undefined;
+    return character ?? "";
+  });
+  return isPlain ? meant : undefined;
+}
+
+/** An answer as the SDK's middleware hands it on, by its shape: this module does not know the SDK. */
+interface Answer {
+  readonly response: unknown;
+}
+
+interface ListingResponse {
+  readonly statusCode: number;
+  body: unknown;
+}
+
+type Handler = (args: never) => Promise<Answer>;
+interface MiddlewareStack {
+  add(
+    middleware: (next: Handler, context: { readonly commandName?: string }) => Handler,
+    options: { readonly step: "deserialize"; readonly name: string; readonly priority: "high" | "low" },
+  ): void;
+}
+
+/**
+ * Has a client's listings read here as far as they are plain: before the SDK reads an answer the objects are taken out of
+ * it, and afterwards put into what it has read. All else remains the SDK's: errors, retries, the rest of the page.
+ */
+export function readContentsFirst(client: { readonly middlewareStack: unknown }): void {
+  const stack = client.middlewareStack as MiddlewareStack;
+  const taken = new WeakMap<object, Contents>();
+  stack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const answer = await next(args);
+        const response = answer.response as ListingResponse;
+        if (commandName !== LISTING || response.statusCode !== 200) return answer;
+        const { chunks, text } = await readBody(response.body as AsyncIterable<Uint8Array>);
+        const whole = takeContents(text);
+        response.body = whole === undefined ? Buffer.concat(chunks) : Buffer.from(whole.rest);
+        if (whole !== undefined) taken.set(response, whole.contents);
+        return answer;
+      },
+    { step: "deserialize", name: "takeContents", priority: "low" },
+  );
+  stack.add(
+    (next) => async (args) => {
+      const answer = await next(args);
+      const contents = taken.get(answer.response as object);
+      if (contents !== undefined) Object.assign((answer as { output?: object }).output ?? {}, { Contents: contents });
+      return answer;
+    },
+    { step: "deserialize", name: "giveContents", priority: "high" },
+  );
+}
+
+interface Body {
+  readonly chunks: readonly Uint8Array[];
+  readonly text: string;
+}
+
+async function readBody(stream: AsyncIterable<Uint8Array>): Promise<Body> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const chunks: Uint8Array[] = [];
+  let text = "";
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return { chunks, text: text + decoder.decode() };
+}

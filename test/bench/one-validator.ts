@@ -1,0 +1,101 @@
+/**
+ * CPU and memory of the validator's own part: one shard after the other, read, listed by the real client from a server in
+ * another process, compared. Beside it, in turns, what the SDK alone takes to fetch and parse the same pages.
+ *
+ *     node --max-old-space-size=230 --max-semi-space-size=12 test/bench/bundled.ts one-validator.ts [SHARDS [ENTRIES]]
+ *
+ * The options are those with which Lambda starts Node in 256 MiB. The peak of the first round is the validator's alone.
+ */
+import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { Bucket } from "#lambda/bucket.ts";
+import { checkShard } from "#lambda/check-shard.ts";
+import { encodeManifest } from "#shared/manifest.ts";
+import { decodeMessage, encodeMessage, type Message } from "#shared/message.ts";
+import { CONTRACT_VERSION } from "#shared/version.ts";
+import { LISTED_BYTES, listedEtag, numberedKey, startListServer } from "./list-server.ts";
+
+const [shards = 50, shardEntries = 20_000] = process.argv.slice(2).map(Number);
+const ROUNDS = 3;
+const keyCount = shards * shardEntries;
+
+const server = await startListServer({ count: keyCount });
+const bucket = new Bucket({ name: "bench", ownerAccountId: "000000000000" });
+const client = new S3Client({});
+
+function messageOf(index: number): Message {
+  const first = index * shardEntries;
+  const entries = Array.from({ length: shardEntries }, (_, entry) => ({
+    path: numberedKey(first + entry),
+    sizeBytes: LISTED_BYTES,
+    etag: listedEtag(numberedKey(first + entry)),
+  }));
+  const last = index === shards - 1;
+  return {
+    version: CONTRACT_VERSION,
+    run: `20240229T123456Z-${"0".repeat(32)}`,
+    bucket: "bench",
+    prefix: "",
+    shard: {
+      ...{ index, last },
+      after: index === 0 ? null : numberedKey(first - 1),
+      through: last ? null : (entries.at(-1)?.path ?? null),
+    },
+    extras: "mismatch",
+    repairs: null,
+    source: { host: "host", directory: "/srv" },
+    agentVersion: "0",
+    manifest: encodeManifest(entries),
+  };
+}
+
+const context = { validatorVersion: "0", senderId: "AROAEXAMPLE:host", now: () => new Date() };
+/** @returns CPU in microseconds, without that of making the messages */
+async function validateAll(): Promise<number> {
+  let cpu = 0;
+  for (let index = 0; index < shards; index++) {
+    const text = encodeMessage(messageOf(index));
+    cpu += await cpuOf(async () => {
+      const { part } = await checkShard(decodeMessage(text), bucket, "", context, new AbortController().signal);
+      if (part.totals.matched !== shardEntries) throw new Error(`${part.totals.matched} entries matched`);
+    });
+  }
+  return cpu;
+}
+
+async function cpuOf(work: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+/** The same pages, as many at once, and nothing done with them. */
+async function listAll(): Promise<void> {
+  for (let from = 0; from < keyCount; from += 4_000) {
+    let token: string | undefined;
+    let left = Math.min(4_000, keyCount - from);
+    while (left > 0) {
+      const StartAfter = token === undefined && from > 0 ? numberedKey(from - 1) : undefined;
+      const page = await client.send(
+        new ListObjectsV2Command({
+          Bucket: "bench",
+          Prefix: "",
+          StartAfter,
+          ContinuationToken: token,
+          EncodingType: "url",
+        }),
+      );
+      const count = page.Contents?.length ?? 0;
+      left -= count;
+      token = page.NextContinuationToken;
+    }
+  }
+}
+
+const each = (cpu: number) => `${(cpu / keyCount).toFixed(2)} µs of CPU a key`;
+const peak = () => `peak so far ${Math.round((process.resourceUsage().maxRSS * 1024) / 1e6)} MB`;
+for (let round = 1; round <= ROUNDS; round++) {
+  console.log(`round ${round}, validator: ${each(await validateAll())}, ${peak()}`);
+  console.log(`round ${round}, SDK alone: ${each(await cpuOf(listAll))}, ${peak()}`);
+}
+server.stop();
