@@ -12,7 +12,7 @@ import { stopEngine } from "#infra/local/engine.ts";
 const ROOT = join(import.meta.dirname, "..");
 const FILES_AT_ONCE = 2;
 /** Tests in these folders use the real engine. */
-const ENGINE_FOLDERS = ["test/e2e/", "test/faults/", "test/infra/local/"];
+const ENGINE_FOLDERS = ["test/e2e/", "test/faults/", "test/infra/local/", "test/soak/"];
 /** These start engines of their own, and deploy into each; they are run when asked for. */
 const ASKED_FOLDERS = ["test/deploy/", "test/bench/"];
 const NONE_RAN = "0 passed, 0 failed\n";

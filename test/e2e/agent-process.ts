@@ -27,6 +27,8 @@ export interface AgentSettings {
   readonly withoutRights?: boolean;
   /** The agent's entry, where it is not the one of these sources. */
   readonly entry?: string;
+  /** Who takes longer hangs; for runs that much is done to. */
+  readonly limitMs?: number;
   /** Another build of the command, started by its own first line as a shell does it. */
   readonly command?: string;
 }
@@ -52,7 +54,14 @@ export interface RunningAgent {
 export function startAgent(
   folder: string,
   argv: readonly string[],
-  { environment = {}, within = [], withoutRights = false, entry = ENTRY, command }: AgentSettings = {},
+  {
+    environment = {},
+    within = [],
+    withoutRights = false,
+    entry = ENTRY,
+    limitMs = RUN_LIMIT_MS,
+    command,
+  }: AgentSettings = {},
 ): RunningAgent {
   const engine = liveEngine().environment;
   const own = mkdtempSync(join(folder, "agent-"));
@@ -68,7 +77,7 @@ export function startAgent(
   const [program, ...parameters] = [...within, ...started, "--logfile", logFile, ...argv];
   const child = spawn(program ?? "", parameters, {
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: RUN_LIMIT_MS,
+    timeout: limitMs,
     killSignal: "SIGKILL",
     env: {
       ...settings,

@@ -24,6 +24,7 @@ export interface Passing {
   readonly count: number;
   /** The key of an object, "" for a bucket or a queue. */
   readonly key: string;
+  readonly body: Buffer;
 }
 
 /** What the engine answered. */
@@ -49,6 +50,8 @@ export interface FaultProxy {
   readonly environment: Readonly<Record<string, string>>;
   /** Which operations passed, in their order. */
   readonly passed: readonly string[];
+  /** Resolves when nothing is on its way to the engine, so that no late request changes what is looked at then. */
+  settled(): Promise<void>;
 }
 
 /** @param faultOf decides about each request; what it does before it resolves happens before the request goes on */
@@ -60,20 +63,30 @@ export async function startFaultProxy(
   const tls = dirname(environment.NODE_EXTRA_CA_CERTS);
   const agent = new Agent({ ca: readFileSync(environment.NODE_EXTRA_CA_CERTS), keepAlive: true });
   const passed: string[] = [];
+  const counts = new Map<string, number>();
+  const serving = new Set<Promise<void>>();
 
   const server = createServer(
     { cert: readFileSync(join(tls, "server.pem")), key: readFileSync(join(tls, "server.key")) },
     (incoming, outgoing) => {
       const { operation, key } = whatIsAsked(incoming);
       passed.push(operation);
-      const count = passed.filter((other) => other === operation).length;
-      serve(incoming, outgoing, { operation, key, count }).catch(() => incoming.socket.destroy());
+      const count = (counts.get(operation) ?? 0) + 1;
+      counts.set(operation, count);
+      const served = serve(incoming, outgoing, { operation, key, count })
+        .catch(() => void incoming.socket.destroy())
+        .finally(() => serving.delete(served));
+      serving.add(served);
     },
   );
 
-  async function serve(incoming: IncomingMessage, outgoing: ServerResponse, passing: Passing): Promise<void> {
+  async function serve(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    head: Omit<Passing, "body">,
+  ): Promise<void> {
     const body = await buffer(incoming);
-    const fault = await faultOf(passing);
+    const fault = await faultOf({ ...head, body });
     if (fault !== undefined && "silent" in fault) return;
     if (fault !== undefined && "cut" in fault && fault.cut === "before") return void incoming.socket.destroy();
     if (fault !== undefined && "answer" in fault) return void tell(outgoing, fault.answer);
@@ -117,6 +130,9 @@ export async function startFaultProxy(
   return {
     environment: { AWS_ENDPOINT_URL: `https://127.0.0.1:${(server.address() as AddressInfo).port}` },
     passed,
+    async settled() {
+      while (serving.size > 0) await Promise.all(serving);
+    },
   };
 }
 
