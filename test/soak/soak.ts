@@ -97,7 +97,8 @@ let violation: unknown;
 try {
   for (let minute = 1; !stopping && tally.runs < mostRuns && tally.elapsedMs < mostMs; ) {
     await step(++tally.runs);
-    if (warm.exitCode !== null) throw new Violation(`the handler's process ended with ${warm.exitCode}`);
+    const end = warm.exitCode ?? warm.signalCode;
+    if (end !== null && !stopping) throw new Violation(`the handler's process ended with ${end}`);
     for (; tally.elapsedMs > minute * MINUTE_MS; minute++) console.log(tally.minuteLines());
   }
   tally.reports = await bucket.reports();

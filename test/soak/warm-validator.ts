@@ -35,7 +35,8 @@ const SAMPLES_PER_SWEEP = 10;
 const PAUSE_MS = 150;
 
 const Bucket = process.env[VALIDATOR_ENV.bucket] ?? "";
-const client = new S3Client({ forcePathStyle: true });
+/** Not what is tried here; it must get through the same faults. */
+const client = new S3Client({ forcePathStyle: true, maxAttempts: 10 });
 await client.send(new CreateBucketCommand({ Bucket }));
 const entries = await Promise.all(
   Array.from({ length: OBJECTS }, async (_, index) => {
