@@ -8,7 +8,7 @@ const samples = (valueAt: (index: number) => number) => Array.from({ length: 200
 test("what grows all the time grew", () => {
   const quarters = quartersOf(samples((index) => 100 + index));
   assert.ok(quarters?.grew);
-  assert.ok(quarters.last > quarters.first + 100);
+  assert.ok(quarters.last > quarters.first + 90);
 });
 
 test("so does what steps up once, in the middle", () => {
@@ -23,6 +23,13 @@ test("what grows only while it starts is flat", () => {
 test("what swings, or shrinks, is flat", () => {
   assert.ok(!quartersOf(samples((index) => 100 + 50 * (index % 3)))?.grew);
   assert.ok(!quartersOf(samples((index) => 400 - index))?.grew);
+});
+
+test("what grows by less than chance is flat", () => {
+  const grows = samples((index) => 100 + index);
+  const { first, last } = quartersOf(grows) ?? { first: 0, last: 0 };
+  assert.ok(!quartersOf(grows, last - first)?.grew);
+  assert.ok(quartersOf(grows, last - first - 1)?.grew);
 });
 
 test("of few samples nothing is said", () => {

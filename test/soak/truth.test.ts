@@ -14,7 +14,9 @@ const TRUE: readonly Partial<Ran>[] = [
   { code: "SIGTERM", signal: "SIGTERM" },
   { code: "SIGKILL", signal: "SIGKILL", ...DIFFERENCES },
   { code: 7, ...DIFFERENCES },
+  { code: 7, alone: false },
   { code: 8, lasting: true },
+  { code: 9, lasting: true, alone: false },
   { code: 9, lasting: true, ...DIFFERENCES },
   { code: 10, alone: false },
 ];
@@ -33,6 +35,7 @@ const UNTRUE: readonly Partial<Ran>[] = [
   { code: 6, ...DIFFERENCES },
   { code: 8, ...DIFFERENCES },
   { code: 9, lasting: true },
+  { code: 9, alone: false },
   { code: 9, ...DIFFERENCES },
   { code: 10 },
   { code: 12 },

@@ -5,10 +5,10 @@
  *   code      is true
  *   0         when the bucket holds exactly what the tree holds
  *   5         when it was told to stop
- *   7         when the bucket holds something else
+ *   7         when the bucket holds something else, or did when another one ran at the same time
  *   10        when another one ran at the same time
  *   4 6 8 12  when something was done to it that no trying again gets over
- *   9         the same, and something is missing in the bucket
+ *   9         the same, and something is missing in the bucket, or was then
  *   SIGKILL   when it was killed
  *   SIGTERM   when it was told to stop before it listened
  *   others    never here
@@ -34,7 +34,7 @@ export function untruth({ code, signal, alone, lasting, differences }: Ran): str
     case 5:
       return signal === "SIGTERM" ? undefined : "exit 5, but nobody interrupted it";
     case 7:
-      return differs ? undefined : "exit 7, but the bucket holds what the tree holds";
+      return differs || !alone ? undefined : "exit 7, but the bucket holds what the tree holds";
     case 10:
       return alone ? "exit 10, but no other run was there" : undefined;
     case 4:
@@ -43,7 +43,7 @@ export function untruth({ code, signal, alone, lasting, differences }: Ran): str
     case 12:
       return lasting ? undefined : `exit ${code}, but all that went wrong would have passed`;
     case 9:
-      return lasting && differs ? undefined : "exit 9, but nothing that it should have sent is missing";
+      return lasting && (differs || !alone) ? undefined : "exit 9, but nothing that it should have sent is missing";
     case "SIGKILL":
       return signal === "SIGKILL" ? undefined : "ended by SIGKILL, which was not sent: it hung, or had no memory";
     case "SIGTERM":
