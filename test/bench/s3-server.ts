@@ -62,7 +62,8 @@ const PROGRAMS: readonly Program[] = [
     name: "versitygw",
     versionArgv: ["--version"],
     argv: (folder, address, { certificate, key }) => [
-      ...["--port", address, "--cert", certificate, "--key", key, "--quiet"],
+      // Otherwise it closes a connection after each answer, which no S3 does.
+      ...["--port", address, "--cert", certificate, "--key", key, "--quiet", "--keep-alive"],
       ...["posix", join(folder, "objects")],
     ],
     environment: ({ accessKeyId, secretAccessKey }) => ({
