@@ -80,15 +80,17 @@ export class SoakBucket {
     let page: Partial<ListObjectVersionsCommandOutput> = {};
     do {
       const { NextKeyMarker, NextVersionIdMarker: VersionIdMarker } = page;
-      const marker = NextKeyMarker === undefined ? {} : { KeyMarker: decoded(NextKeyMarker), VersionIdMarker };
+      const marker = NextKeyMarker === undefined ? {} : { KeyMarker: keyIn(page, NextKeyMarker), VersionIdMarker };
       const request = { Bucket, Prefix: this.view.prefix, EncodingType: "url" as const, ...marker };
       page = await this.#s3.send(new ListObjectVersionsCommand(request));
-      versions.push(...(page.Versions ?? []).filter(({ IsLatest }) => !IsLatest));
-      markers.push(...(page.DeleteMarkers ?? []));
+      const { Versions = [], DeleteMarkers = [] } = page;
+      const read = ({ Key, VersionId }: Version) => ({ Key: keyIn(page, Key), VersionId });
+      versions.push(...Versions.filter(({ IsLatest }) => !IsLatest).map(read));
+      markers.push(...DeleteMarkers.map(read));
     } while (page.IsTruncated === true);
     // One by one: not every name can stand in the XML of a request for many. What is marked as deleted goes before its mark.
     for (const { Key, VersionId } of [...versions, ...markers])
-      await this.#s3.send(new DeleteObjectCommand({ Bucket, Key: decoded(Key), VersionId }));
+      await this.#s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId }));
   }
 
   async reports(): Promise<number> {
@@ -112,6 +114,7 @@ export class SoakBucket {
   }
 }
 
-function decoded(text = ""): string {
-  return decodeURIComponent(text.replaceAll("+", " "));
+/** The engine lists versions as they are, whatever was asked for. */
+function keyIn({ EncodingType }: { EncodingType?: string | undefined }, key = ""): string {
+  return EncodingType === "url" ? decodeURIComponent(key.replaceAll("+", " ")) : key;
 }
