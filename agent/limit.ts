@@ -4,9 +4,6 @@
 export const BUFFER_PLACES = 512;
 export const BUFFER_PLACE_BYTES = 64 * 1024;
 
-/** How many pages of listings are asked for at once. */
-export const LISTINGS_IN_FLIGHT = 8;
-
 export class Limit {
   #most: number;
   /** Below zero while more are taken than there are to be. */

@@ -18,7 +18,7 @@ import { hasChecksum, hasContent } from "./content.ts";
 import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
-import { BUFFER_PLACES, LISTINGS_IN_FLIGHT, Limit } from "./limit.ts";
+import { BUFFER_PLACES, Limit } from "./limit.ts";
 import type { Log } from "./log.ts";
 import { PartBuffers } from "./part-buffers.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
@@ -32,7 +32,7 @@ import { send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
-/** A page of each range waits: more of them took 10 MB more, and the host has two shards in flight. */
+/** Each range asks for one page at a time, and lets one wait: more of them took 10 MB more, of two shards in flight. */
 const AHEAD: Ahead = { ranges: 4, objects: 1_000 };
 /** How many objects that a listing shows are remembered as to be deleted, of each shard. */
 const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
@@ -103,7 +103,6 @@ class Pass {
   #lastMessage: string | undefined;
   readonly #buffers = new Limit(BUFFER_PLACES);
   readonly #partBuffers = new PartBuffers();
-  readonly #listings = new Limit(LISTINGS_IN_FLIGHT);
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
   #failuresInARow = 0;
@@ -345,11 +344,10 @@ class Pass {
   async *#listed(range: Pick<ShardRange, "after" | "through">): AsyncGenerator<ObjectEntry, void, undefined> {
     const { target } = this.#request;
     try {
-      const fetchPage: Ports["bucket"]["fetchPage"] = (page) =>
-        this.#listings.run(() => {
-          this.#check();
-          return this.#ports.bucket.fetchPage(page);
-        });
+      const fetchPage: Ports["bucket"]["fetchPage"] = async (page) => {
+        this.#check();
+        return this.#ports.bucket.fetchPage(page);
+      };
       yield* listRange(fetchPage, target.keyPrefix, range);
     } catch (cause) {
       if (!(cause instanceof ListingError)) throw cause;

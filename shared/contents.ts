@@ -82,9 +82,9 @@ function readObject(text: string, start: number, end: number): Contents[number] 
   return size !== undefined && SIZE.test(size) ? { Key, ETag, Size: Number(size), LastModified } : undefined;
 }
 
-function dateOf(time: string | undefined): Date | undefined {
-  const day = time === undefined ? undefined : TIME.exec(time)?.[1];
-  if (time === undefined || day === undefined) return undefined;
+function dateOf(time = ""): Date | undefined {
+  const day = TIME.exec(time)?.[1];
+  if (day === undefined) return undefined;
   const date = new Date(time);
   // The 31st of a shorter month is read as a day of the next one.
   return Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day) ? undefined : date;
@@ -153,12 +153,7 @@ export function readContentsFirst(client: { readonly middlewareStack: unknown })
   );
 }
 
-interface Body {
-  readonly chunks: readonly Uint8Array[];
-  readonly text: string;
-}
-
-async function readBody(stream: AsyncIterable<Uint8Array>): Promise<Body> {
+async function readBody(stream: AsyncIterable<Uint8Array>): Promise<{ chunks: Uint8Array[]; text: string }> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const chunks: Uint8Array[] = [];
   let text = "";

@@ -12,6 +12,7 @@ type Range = Pick<ShardRange, "after" | "through">;
  * the range is over, or else that would take a page of its own.
  */
 const RANGE_ENTRIES = 3_900;
+
 /**
  * The ranges that a shard's own entries cut it into. They tile it.
  *

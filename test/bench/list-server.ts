@@ -1,11 +1,10 @@
 /**
- * A server in a process of its own that lists a bucket, page by page: answers of ListObjectsV2 as S3 writes them, made
- * before they are asked for. The bucket holds numbered keys, or the files of a directory of plain names.
+ * A server in a process of its own that lists a bucket, page by page, as S3 writes its answers; what they say of each
+ * object is made before they are asked for. The bucket holds numbered keys, or the files of a directory of plain names.
  */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { startServerProcess } from "./server-process.ts";
 
 /** The size of each numbered object. */
 export const LISTED_BYTES = 4_096;
@@ -18,19 +17,8 @@ export function listedEtag(key: string): string {
   return createHash("md5").update(key).digest("hex");
 }
 
-/** Starts it, and points the standard AWS settings of this process to it. */
-export async function startListServer(listed: { count: number } | { directory: string }): Promise<{ stop(): void }> {
-  // As text, for this module may be part of a bundle.
-  const program = `(${serve})(${JSON.stringify(listed)}, ${numberedKey}, ${LISTED_BYTES})`;
-  const child = spawn(process.execPath, ["--eval", program], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-  const [port] = await once(child, "message");
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
-    AWS_REGION: "eu-central-1",
-    AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
-    AWS_SECRET_ACCESS_KEY: "example",
-  });
-  return { stop: () => void child.kill() };
+export function startListServer(listed: { count: number } | { directory: string }): Promise<{ stop(): void }> {
+  return startServerProcess(`(${serve})(${JSON.stringify(listed)}, ${numberedKey}, ${LISTED_BYTES})`);
 }
 
 /** Runs there, and so may use nothing of this module but what is handed over. */

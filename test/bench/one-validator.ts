@@ -49,6 +49,7 @@ function messageOf(index: number): Message {
 }
 
 const context = { validatorVersion: "0", senderId: "AROAEXAMPLE:host", now: () => new Date() };
+
 /** @returns CPU in microseconds, without that of making the messages */
 async function validateAll(): Promise<number> {
   let cpu = 0;
@@ -69,7 +70,7 @@ async function cpuOf(work: () => Promise<void>): Promise<number> {
   return user + system;
 }
 
-/** The same pages, as many at once, and nothing done with them. */
+/** The same keys, in ranges of four pages, one page after the other, and nothing done with them. */
 async function listAll(): Promise<void> {
   for (let from = 0; from < keyCount; from += 4_000) {
     let token: string | undefined;
@@ -85,8 +86,7 @@ async function listAll(): Promise<void> {
           EncodingType: "url",
         }),
       );
-      const count = page.Contents?.length ?? 0;
-      left -= count;
+      left -= page.Contents?.length ?? 0;
       token = page.NextContinuationToken;
     }
   }
