@@ -18,11 +18,15 @@ const LISTING = "ListObjectsV2Command";
 
 const START = "<Contents>";
 const END = "</Contents>";
-/** An element that holds text only, with the white space before it. */
-const ELEMENT = /\s*<([A-Za-z]+)>([^<]*)<\/\1>/y;
-/** Comments and CDATA may hold what looks like elements. */
-const NOT_PLAIN = "<!";
-const TIME = /^\d{4}-\d\d-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?Z$/;
+/** An element that holds text only, with what is before it: nothing, or the end of a line. */
+const ELEMENT = /(?:[ \t]*\n[ \t\n]*)?<([A-Za-z]+)>([^<\r]*)<\/\1>/y;
+const BETWEEN = /^(?:[ \t]*\n[ \t\n]*)?$/;
+/** Comments, CDATA and instructions may hold what looks like elements. */
+const NOT_PLAIN = /<!|(?!^)<\?/;
+/** Written in another way somewhere else. A prefix may hold the word. */
+const OTHER_CONTENTS = /<[^>]*Contents/;
+/** To the millisecond, which is all that a date holds. */
+const TIME = /^(?!0000)\d{4}-\d\d-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,3})?Z$/;
 const SIZE = /^\d{1,15}$/;
 const ENTITIES: Readonly<Record<string, string>> = {
   "&quot;": '"',
@@ -37,7 +41,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** @returns undefined where there are none, or where the SDK has to read the whole text */
 export function takeContents(text: string): TakenContents | undefined {
   let start = text.indexOf(START);
-  if (start === -1 || text.includes(NOT_PLAIN)) return undefined;
+  if (start === -1 || NOT_PLAIN.test(text)) return undefined;
   const contents: Contents[number][] = [];
   let rest = "";
   let position = 0;
@@ -45,13 +49,21 @@ export function takeContents(text: string): TakenContents | undefined {
     rest += text.slice(position, start);
     const end = text.indexOf(END, start);
     const object = end === -1 ? undefined : readObject(text, start + START.length, end);
-    if (object === undefined) return undefined;
-    contents.push(object);
     position = end + END.length;
+    // Amid a name or a text, or in an attribute, it is no element, and without it the rest might look like another.
+    if (object === undefined || !isBetweenTags(text, start, position)) return undefined;
+    contents.push(object);
   }
   rest += text.slice(position);
-  // Written in another way somewhere else.
-  return rest.includes("Contents") ? undefined : { contents, rest };
+  return OTHER_CONTENTS.test(rest) ? undefined : { contents, rest };
+}
+
+function isBetweenTags(text: string, start: number, end: number): boolean {
+  let before = start - 1;
+  while (text[before] === "\n" || text[before] === " " || text[before] === "\t") before -= 1;
+  let after = end;
+  while (text[after] === "\n" || text[after] === " " || text[after] === "\t") after += 1;
+  return text[before] === ">" && text[after] === "<";
 }
 
 /** Of an element that is there twice, or that S3 does not write, nothing is guessed. */
@@ -62,7 +74,7 @@ function readObject(text: string, start: number, end: number): Contents[number] 
     ELEMENT.lastIndex = position;
     const element = ELEMENT.exec(text);
     if (element === null) {
-      if (text.slice(position, end).trim() !== "") return undefined;
+      if (!BETWEEN.test(text.slice(position, end))) return undefined;
       break;
     }
     position = ELEMENT.lastIndex;
@@ -76,7 +88,7 @@ function readObject(text: string, start: number, end: number): Contents[number] 
     else if (name !== "ChecksumAlgorithm") return undefined;
   }
   const Key = plainText(key);
-  const ETag = plainText(etag);
+  const ETag = copyOf(plainText(etag));
   const LastModified = dateOf(time);
   if (Key === undefined || ETag === undefined || LastModified === undefined) return undefined;
   return size !== undefined && SIZE.test(size) ? { Key, ETag, Size: Number(size), LastModified } : undefined;
@@ -88,6 +100,11 @@ function dateOf(time = ""): Date | undefined {
   const date = new Date(time);
   // The 31st of a shorter month is read as a day of the next one.
   return Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day) ? undefined : date;
+}
+
+/** A part of a text keeps all of it in memory: an ETag is kept for longer than its page. */
+function copyOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : Buffer.from(text).toString();
 }
 
 /** What is meant by the text of an element; undefined where that takes more than a few entities. */
