@@ -135,7 +135,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "believes a report about other manifests",
     file: "agent/await-report.ts",
-    text: "report.digest === digest && report.shards === shardCount && report.extras === extras",
+    text: "report.digest === digest && report.shards === shardCount && asMeant",
     by: "true",
   },
   {

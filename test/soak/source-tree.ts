@@ -63,8 +63,11 @@ export class SourceTree {
     let edit = random.weighted(EDITS);
     if (paths.length < BAND.least) edit = "create";
     if (paths.length > BAND.most) edit = "delete";
-    // Below a name of the greatest length there is none.
-    const path = random.pick(paths.filter((one) => !LARGE_NAMES.includes(one) && !one.startsWith(NASTY_FOLDER)));
+    const small = paths.filter((one) => !LARGE_NAMES.includes(one));
+    // Below a name of the greatest length there is none. What goes may be any, or the nasty ones would be all in the end.
+    const plain = small.filter((one) => !one.startsWith(NASTY_FOLDER));
+    const path = random.pick(edit === "delete" || plain.length === 0 ? small : plain);
+    if (plain.length === 0) edit = "delete";
     const file = join(this.root, path);
     const { size } = statSync(file);
     switch (edit) {
