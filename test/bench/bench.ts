@@ -17,7 +17,7 @@ const USAGE = `Usage: npm run bench -- [WORK...] [--size full|small] [--server r
                         [--rounds N] [--most-files N] [--json FILE] [--publish]
   WORK       ${WORK_NAMES.join(" ")}; all of them when none is named
   --size     small: a few files, to see that it works
-  --server   engine: the local engine is S3, also where MinIO or versitygw is
+  --server   engine: the local engine is S3, also where MinIO is
              installed
   --rounds   how often each work is repeated, but for growth and startup
   --most-files

@@ -1,4 +1,4 @@
-/** A real S3 server on this machine, if one is installed: MinIO or versitygw, found on PATH. */
+/** A real S3 server on this machine, if one is installed: MinIO, found on PATH. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, copyFileSync, mkdirSync, openSync } from "node:fs";
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lastLines } from "#infra/local/engine-process.ts";
 import type { Credentials } from "#infra/local/environment.ts";
 
+const MINIO = "minio";
 const HOST = "127.0.0.1";
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
@@ -32,65 +33,25 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-interface Program {
-  readonly name: string;
-  readonly versionArgv: readonly string[];
-  argv(folder: string, address: string, files: { certificate: string; key: string }): string[];
-  environment(credentials: Credentials): Record<string, string>;
-}
-
-/** The first that is there is taken. */
-const PROGRAMS: readonly Program[] = [
-  {
-    name: "minio",
-    versionArgv: ["--version"],
-    argv(folder, address, { certificate, key }) {
-      const certificates = join(folder, "certificates");
-      mkdirSync(certificates);
-      copyFileSync(certificate, join(certificates, "public.crt"));
-      copyFileSync(key, join(certificates, "private.key"));
-      return ["server", "--quiet", "--address", address, "--certs-dir", certificates, join(folder, "objects")];
-    },
-    environment: ({ accessKeyId, secretAccessKey }) => ({
-      MINIO_ROOT_USER: accessKeyId,
-      MINIO_ROOT_PASSWORD: secretAccessKey,
-      MINIO_BROWSER: "off",
-      MINIO_UPDATE: "off",
-    }),
-  },
-  {
-    name: "versitygw",
-    versionArgv: ["--version"],
-    argv: (folder, address, { certificate, key }) => [
-      // Otherwise it closes a connection after each answer, which no S3 does.
-      ...["--port", address, "--cert", certificate, "--key", key, "--quiet", "--keep-alive"],
-      ...["posix", join(folder, "objects")],
-    ],
-    environment: ({ accessKeyId, secretAccessKey }) => ({
-      ROOT_ACCESS_KEY_ID: accessKeyId,
-      ROOT_SECRET_ACCESS_KEY: secretAccessKey,
-    }),
-  },
-];
-
-/** @returns undefined where none is installed */
+/** @returns undefined where MinIO is not installed */
 export async function startS3Server(made: ServerRequest): Promise<S3Server | undefined> {
-  for (const program of PROGRAMS) {
-    const { status, stdout } = spawnSync(program.name, program.versionArgv, { encoding: "utf8" });
-    if (status === 0) return start(program, stdout, made);
-  }
-  return undefined;
-}
-
-async function start(program: Program, versionText: string, made: ServerRequest): Promise<S3Server> {
+  const { status, stdout } = spawnSync(MINIO, ["--version"], { encoding: "utf8" });
+  if (status !== 0) return undefined;
   const { folder, credentials, certificate, key, authority } = made;
-  mkdirSync(join(folder, "objects"), { recursive: true });
+  const certificates = join(folder, "certificates");
+  mkdirSync(certificates, { recursive: true });
+  copyFileSync(certificate, join(certificates, "public.crt"));
+  copyFileSync(key, join(certificates, "private.key"));
   const address = `${HOST}:${await freePort()}`;
+  const argv = ["server", "--quiet", "--address", address, "--certs-dir", certificates, join(folder, "objects")];
   const logFile = join(folder, "server.log");
   const log = openSync(logFile, "w");
-  const child = spawn(program.name, program.argv(folder, address, { certificate, key }), {
+  const child = spawn(MINIO, argv, {
     stdio: ["ignore", log, log],
-    env: { PATH: process.env.PATH, HOME: folder, ...program.environment(credentials) },
+    env: {
+      ...{ PATH: process.env.PATH, HOME: folder, MINIO_BROWSER: "off", MINIO_UPDATE: "off" },
+      ...{ MINIO_ROOT_USER: credentials.accessKeyId, MINIO_ROOT_PASSWORD: credentials.secretAccessKey },
+    },
   });
   closeSync(log);
   const endpoint = `https://${address}`;
@@ -98,11 +59,11 @@ async function start(program: Program, versionText: string, made: ServerRequest)
   while (!(await answers(endpoint, authority))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       await stop(child);
-      throw new Error(`${program.name} did not start. The end of ${logFile}:\n${lastLines(logFile)}`);
+      throw new Error(`${MINIO} did not start. The end of ${logFile}:\n${lastLines(logFile)}`);
     }
     await sleep(POLL_DELAY_MS);
   }
-  const name = `${program.name} ${versionIn(versionText)}`;
+  const name = `${MINIO} ${versionIn(stdout)}`;
   return { name, endpoint, stop: () => stop(child) };
 }
 
