@@ -2,15 +2,12 @@
  * One pass over the shards of a source: plan, upload, send each shard's manifest. A few shards are in flight at a time,
  * so memory does not grow with the number of files. Deletions come last, and are not done here (`deletions.ts`).
  */
-import type { ManifestEntry, ObjectEntry } from "#shared/entry.ts";
+import type { ManifestEntry } from "#shared/entry.ts";
 import { compareKeys } from "#shared/key.ts";
-import { type Ahead, listAhead, subRanges } from "#shared/list-ahead.ts";
-import { ListingError, listRange } from "#shared/listing.ts";
-import { encodeManifest, ManifestScale } from "#shared/manifest.ts";
+import { encodeManifest } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
-import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange, type ShardScale } from "#shared/shard.ts";
-import { targetUrl } from "#shared/target.ts";
+import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange } from "#shared/shard.ts";
 import { counted } from "./amounts.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { type BaselineItem, correct, type KnownFile, leaving } from "./baseline.ts";
@@ -19,12 +16,14 @@ import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
 import { BUFFER_PLACES, Limit } from "./limit.ts";
+import { listShard } from "./list-shard.ts";
 import type { Log } from "./log.ts";
 import { PartBuffers } from "./part-buffers.ts";
 import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
 import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
 import type { HeldShard } from "./spool.ts";
+import { StepScale } from "./step-scale.ts";
 import { leftItemOf, type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
@@ -32,8 +31,6 @@ import { send } from "./transfer.ts";
 import { locationOf, walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
-/** Each range asks for one page at a time, and lets one wait: more of them took 10 MB more, of two shards in flight. */
-const AHEAD: Ahead = { ranges: 4, objects: 1_000 };
 /** How many objects that a listing shows are remembered as to be deleted, of each shard. */
 const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
 /** After so many uploads in a row have failed, the fault is not with the files. */
@@ -225,9 +222,12 @@ class Pass {
 
   /** Does what the plan of a shard says, but for its deletions, and returns the manifest's entries. */
   async #workEntries({ range, entries: steps }: Shard<Step>, held: HeldShard): Promise<ManifestEntry[]> {
-    const { target, mode, draft, checksum } = this.#request;
+    const { target, mode, draft, checksum, doubts } = this.#request;
     const isListed = this.#mustList(range, steps);
-    const actions = isListed ? this.#planListed(range, steps) : planKnown(steps, { checksum });
+    const listing = { bucket: this.#ports.bucket, target, check: () => this.#check() };
+    const actions = isListed
+      ? planListed(steps, listShard(range, steps, listing), doubts)
+      : planKnown(steps, { checksum });
     // Of a transfer only what comes of it is kept, not its promise: a shard has 20,000 of them.
     const entries: (ManifestEntry | undefined)[] = [];
     const items: (BaselineItem | undefined)[] = [];
@@ -317,12 +317,6 @@ class Pass {
     );
   }
 
-  async *#planListed(range: ShardRange, steps: readonly Step[]): AsyncGenerator<Action, void, undefined> {
-    const { doubts } = this.#request;
-    const listing = listAhead(subRanges(range, steps), (part) => this.#listed(part), AHEAD);
-    yield* planListed(steps, listing, doubts);
-  }
-
   #message(range: ShardRange, entries: readonly ManifestEntry[]): string {
     const { target, mode, run, repairs, source, agentVersion } = this.#request;
     const manifest = encodeManifest(entries);
@@ -339,27 +333,6 @@ class Pass {
       agentVersion,
       manifest,
     });
-  }
-
-  async *#listed(range: Pick<ShardRange, "after" | "through">): AsyncGenerator<ObjectEntry, void, undefined> {
-    const { target } = this.#request;
-    try {
-      const fetchPage: Ports["bucket"]["fetchPage"] = async (page) => {
-        this.#check();
-        return this.#ports.bucket.fetchPage(page);
-      };
-      yield* listRange(fetchPage, target.keyPrefix, range);
-    } catch (cause) {
-      if (!(cause instanceof ListingError)) throw cause;
-      throw new Failure({
-        outcome: "failed",
-        operation: "compare with",
-        subject: targetUrl(target),
-        reason: cause.message,
-        hint: "Nothing was deleted because of it. Run again; if this comes back, something changes S3's answers on their way.",
-        cause,
-      });
-    }
   }
 
   /** Sends a file, or compares it first; what comes of it is the manifest's entry. */
@@ -437,25 +410,6 @@ function sourceFault(root: BytePath, reason: string, cause?: unknown): Failure {
 
 /** No baseline. */
 const NOTHING: AsyncIterable<BaselineItem> = { async *[Symbol.asyncIterator]() {} };
-
-/** Weighs what goes into the manifest, and counts what does not: either may be many. */
-class StepScale implements ShardScale<Step> {
-  readonly #manifest: ManifestScale;
-  readonly #most: number;
-  #gone = 0;
-
-  constructor(most: number = MAX_SHARD_ENTRIES) {
-    this.#manifest = new ManifestScale(most);
-    this.#most = most;
-  }
-
-  fits(step: Step): boolean {
-    if (step.what !== "gone" && step.what !== "unlisted") return this.#manifest.fits(step);
-    if (this.#gone >= this.#most) return false;
-    this.#gone += 1;
-    return true;
-  }
-}
 
 /** What to remember of an entry that was transferred or compared; undefined where it was neither. */
 function knownFileOf(entry: ManifestEntry): KnownFile | undefined {

@@ -20,7 +20,7 @@ const MINIATURES: readonly Replacement[] = [
   { file: "agent/walk.ts", text: "FACTS_AHEAD = 64", by: "FACTS_AHEAD = 3" },
   { file: "shared/list-ahead.ts", text: "RANGE_ENTRIES = 3_900", by: "RANGE_ENTRIES = 2" },
   {
-    file: "agent/shards.ts",
+    file: "agent/list-shard.ts",
     text: "AHEAD: Ahead = { ranges: 4, objects: 1_000 }",
     by: "AHEAD: Ahead = { ranges: 2, objects: 3 }",
   },

@@ -1,0 +1,23 @@
+/** How many steps make a shard: by what goes into its manifest, and by what does not. */
+import { ManifestScale } from "#shared/manifest.ts";
+import { MAX_SHARD_ENTRIES, type ShardScale } from "#shared/shard.ts";
+import type { Step } from "./steps.ts";
+
+/** Weighs what goes into the manifest, and counts what does not: either may be many. */
+export class StepScale implements ShardScale<Step> {
+  readonly #manifest: ManifestScale;
+  readonly #most: number;
+  #gone = 0;
+
+  constructor(most: number = MAX_SHARD_ENTRIES) {
+    this.#manifest = new ManifestScale(most);
+    this.#most = most;
+  }
+
+  fits(step: Step): boolean {
+    if (step.what !== "gone" && step.what !== "unlisted") return this.#manifest.fits(step);
+    if (this.#gone >= this.#most) return false;
+    this.#gone += 1;
+    return true;
+  }
+}
