@@ -4,22 +4,17 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  GetFunctionConfigurationCommand,
-  LambdaClient,
-  UpdateFunctionConfigurationCommand,
-} from "@aws-sdk/client-lambda";
 import { CreateBucketCommand, DeleteObjectsCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
 import { build as bundle } from "esbuild";
-import { readStackOutputs } from "#infra/local/deployment.ts";
 import { type Engine, startEngine, stopEngine } from "#infra/local/engine.ts";
 import { asAdmin, clientSettings } from "#infra/local/engine-client.ts";
-import { cleanEnvironment, type EngineEnvironment } from "#infra/local/environment.ts";
+import { cleanEnvironment } from "#infra/local/environment.ts";
 import { engineFiles, ROOT } from "#infra/local/paths.ts";
 import { installEngine } from "#infra/local/virtual-environment.ts";
 import packageJson from "#package.json" with { type: "json" };
+import { addFunctionSettings } from "#test/function-settings.ts";
 import { build } from "../../build.ts";
 import { REQUIRE_BANNER } from "../../bundle-handlers.ts";
 import { type Latency, type LatencyProxy, NONE, startLatencyProxy, type TlsMaterial } from "./latency-proxy.ts";
@@ -192,7 +187,7 @@ async function assemble({ engineOnly, say, cleanups }: StageRequest): Promise<Pa
       `[${PROFILE}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
       { mode: 0o600 },
     );
-  await leadValidator(engine, {
+  await addFunctionSettings(engineFiles(engineFolder), BUCKET, engine.environment, {
     AWS_ENDPOINT_URL_S3: validatorProxy.endpoint,
     // Its role's credentials are known to the engine alone.
     ...(server === undefined ? {} : { AWS_PROFILE: PROFILE, AWS_SHARED_CREDENTIALS_FILE: credentialsFile }),
@@ -204,21 +199,6 @@ async function assemble({ engineOnly, say, cleanups }: StageRequest): Promise<Pa
     ...{ folder, python, engine, server, hostProxy, queueProxy, validatorProxy, s3, signal: ending.signal },
     built: { agent, plainSdk },
   };
-}
-
-/** Standard settings of the SDK, which the deployed function gets beside its own. */
-async function leadValidator(engine: Engine, settings: Record<string, string>): Promise<void> {
-  const administrator: EngineEnvironment = asAdmin(engine.environment);
-  const files = engineFiles(dirname(engine.environmentFile));
-  const FunctionName = readStackOutputs(files, BUCKET).ValidatorFunctionName;
-  const lambda = new LambdaClient(clientSettings(administrator));
-  try {
-    const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-    const Variables = { ...Environment?.Variables, ...settings };
-    await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  } finally {
-    lambda.destroy();
-  }
 }
 
 /** As one file, as the command is. */
