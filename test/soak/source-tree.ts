@@ -123,7 +123,8 @@ export class SourceTree {
   }
 
   #move(from: string, to: string): void {
-    if (from === to || !existsSync(from) || `${to}/`.startsWith(`${from}/`)) return;
+    // What goes into itself, or in place of what it is in.
+    if (!existsSync(from) || `${to}/`.startsWith(`${from}/`) || from.startsWith(`${to}/`)) return;
     this.#clear(to.slice(this.root.length + 1));
     mkdirSync(dirname(to), { recursive: true });
     renameSync(from, to);
