@@ -18,13 +18,18 @@ const LISTING = "ListObjectsV2Command";
 
 const START = "<Contents>";
 const END = "</Contents>";
-/** An element that holds text only, with what is before it: nothing, or the end of a line. */
-const ELEMENT = /(?:[ \t]*\n[ \t\n]*)?<([A-Za-z]+)>([^<\r]*)<\/\1>/y;
-const BETWEEN = /^(?:[ \t]*\n[ \t\n]*)?$/;
-/** Comments, CDATA and instructions may hold what looks like elements. */
-const NOT_PLAIN = /<!|(?!^)<\?/;
-/** Written in another way somewhere else. A prefix may hold the word. */
-const OTHER_CONTENTS = /<[^>]*Contents/;
+/** Between two elements: nothing, or the end of a line. */
+const SPACE = String.raw`(?:[ \t]*\n[ \t\n]*)?`;
+/** An element that holds text only, with what is before it. */
+const ELEMENT = new RegExp(String.raw`${SPACE}<([A-Za-z]+)>([^<\r]*)</\1>`, "y");
+const SPACE_ONLY = new RegExp(`^${SPACE}$`);
+/**
+ * All of a page that is not an object, as strictly: within an attribute, a comment or an instruction that does not end
+ * where it seems to, what looks like an object is none.
+ */
+const PAGE_START = /^(?:<\?xml [^<>?]*\?>)?\n?<ListBucketResult(?: xmlns="[^"<>]*")?>/;
+const OTHERS = new RegExp(String.raw`(?:${SPACE}<(?!Contents)([A-Za-z]+)(?:/>|>[^<]*</\1>))*${SPACE}`, "y");
+const PAGE_END = /<\/ListBucketResult>\n?$/y;
 /** To the millisecond, which is all that a date holds. */
 const TIME = /^(?!0000)\d{4}-\d\d-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,3})?Z$/;
 const SIZE = /^\d{1,15}$/;
@@ -40,30 +45,28 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** @returns undefined where there are none, or where the SDK has to read the whole text */
 export function takeContents(text: string): TakenContents | undefined {
-  let start = text.indexOf(START);
-  if (start === -1 || NOT_PLAIN.test(text)) return undefined;
+  let position = PAGE_START.exec(text)?.[0].length;
+  if (position === undefined) return undefined;
   const contents: Contents[number][] = [];
-  let rest = "";
-  let position = 0;
-  for (; start !== -1; start = text.indexOf(START, position)) {
+  let rest = text.slice(0, position);
+  for (;;) {
+    const start = endOf(OTHERS, text, position) ?? position;
     rest += text.slice(position, start);
+    position = start;
+    if (!text.startsWith(START, start)) break;
     const end = text.indexOf(END, start);
     const object = end === -1 ? undefined : readObject(text, start + START.length, end);
-    position = end + END.length;
-    // Amid a name or a text, or in an attribute, it is no element, and without it the rest might look like another.
-    if (object === undefined || !isBetweenTags(text, start, position)) return undefined;
+    if (object === undefined) return undefined;
     contents.push(object);
+    position = end + END.length;
   }
-  rest += text.slice(position);
-  return OTHER_CONTENTS.test(rest) ? undefined : { contents, rest };
+  if (contents.length === 0 || endOf(PAGE_END, text, position) === undefined) return undefined;
+  return { contents, rest: rest + text.slice(position) };
 }
 
-function isBetweenTags(text: string, start: number, end: number): boolean {
-  let before = start - 1;
-  while (text[before] === "\n" || text[before] === " " || text[before] === "\t") before -= 1;
-  let after = end;
-  while (text[after] === "\n" || text[after] === " " || text[after] === "\t") after += 1;
-  return text[before] === ">" && text[after] === "<";
+function endOf(sticky: RegExp, text: string, position: number): number | undefined {
+  sticky.lastIndex = position;
+  return sticky.test(text) ? sticky.lastIndex : undefined;
 }
 
 /** Of an element that is there twice, or that S3 does not write, nothing is guessed. */
@@ -74,7 +77,7 @@ function readObject(text: string, start: number, end: number): Contents[number] 
     ELEMENT.lastIndex = position;
     const element = ELEMENT.exec(text);
     if (element === null) {
-      if (!BETWEEN.test(text.slice(position, end))) return undefined;
+      if (!SPACE_ONLY.test(text.slice(position, end))) return undefined;
       break;
     }
     position = ELEMENT.lastIndex;

@@ -42,7 +42,9 @@ export class ListingError extends Error {
 
 /**
  * Yields the objects of a range in key order, by their paths. At the level of a whole bucket the validator's own
- * objects are jumped over, not paged through.
+ * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only where there
+ * was none: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two to four times
+ * the CPU of a page).
  *
  * @throws {ListingError} when a page is not to be believed; nothing may then be concluded from what is missing
  */
@@ -77,12 +79,8 @@ export async function* listRange(
       yield { path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs };
     }
     if (!page.truncated) return;
-    if (jump && previous !== undefined && isReserved(previous)) {
-      previous = lastKeyBelow(RESERVED_PREFIX);
-      startAfter = previous;
-      token = undefined;
-    } else {
-      token = page.nextToken;
-    }
+    if (jump && previous !== undefined && isReserved(previous)) previous = lastKeyBelow(RESERVED_PREFIX);
+    startAfter = previous;
+    token = page.objects.length === 0 ? page.nextToken : undefined;
   }
 }

@@ -420,7 +420,7 @@ suite("Listings", () => {
     const noToken = xml("ListBucketResult", `<KeyCount>1</KeyCount><IsTruncated>true</IsTruncated>${contents("p/a")}`);
     s3.answer(noToken);
     await assert.rejects(keysOf(s3), /the listing is not trustworthy: it goes on but gives no token/);
-    s3.answer(page(["p/a"], { token: "t" }), page(["p/b"], { token: "t" }));
+    s3.answer(page([], { token: "t" }), page([], { token: "t" }));
     await assert.rejects(keysOf(s3), /the listing is not trustworthy: it repeats its token/);
     s3.answer(page(["p/b", "p/a"]));
     await assert.rejects(keysOf(s3), /the listing is not trustworthy: its keys do not ascend/);

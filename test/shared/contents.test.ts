@@ -74,6 +74,13 @@ const other: Record<string, string> = {
   "with other white space between elements": page(contents(WHOLE.replace("<Size>", "\u00a0\n<Size>"))),
   "with a carriage return in a key": page(contents(WHOLE.replace("a%2Fb+c", "a\rb"))),
   "with an object in an instruction": page(`<?x ${contents(WHOLE)}?>`),
+  "with an object in a declaration that ends late": page(contents(WHOLE))
+    .replace("?>", ">")
+    .replace("</L", "?><L/></L"),
+  "with an object in an attribute that ends late": page(contents(WHOLE))
+    .replace('/">', ">")
+    .replace("</List", '"></List'),
+  "with an object in another element": page(`<CommonPrefixes>${contents(WHOLE)}</CommonPrefixes>`),
   "with an object in a word": page("").replace("<IsTruncated>true", `<IsTruncated>tr${contents(WHOLE)}ue`),
   "with an object in a name": page("").replace("<IsTruncated>", `<IsTru${contents(WHOLE)}ncated>`),
   "with an object in an attribute": page(`<X a='${contents(WHOLE)}'/>`),

@@ -13,6 +13,10 @@ function object(key: string): ListedObject {
   return { key, sizeBytes: 1, etag: "e", modifiedMs: 0 };
 }
 
+function page(keys: readonly string[], nextToken?: string, truncated = nextToken !== undefined): Page {
+  return { objects: keys.map(object), truncated, nextToken };
+}
+
 /** S3's ListObjectsV2 over some keys: pages of so many, `startAfter` without a token only, tokens that say nothing. */
 function bucketOf(keys: readonly string[], pageSize: number) {
   const sorted = [...new Set(keys)].sort(byBytes);
@@ -90,6 +94,17 @@ describe("listing a range", () => {
     assert.equal(bucket.requests, 2);
   });
 
+  test("goes on after the last key, and by the token where a page had none", async () => {
+    const pages = [page(["p/b", "p/c"], "1"), page([], "2"), page([], "3"), page(["p/d"], "4"), page(["p/e"])];
+    const asked: unknown[] = [];
+    const fetchPage = async ({ startAfter, token }: PageRequest) => {
+      asked.push(token ?? startAfter);
+      return pages[asked.length - 1] ?? page([]);
+    };
+    assert.deepEqual(await pathsOf(listRange(fetchPage, "p/", { after: "a", through: null })), ["b", "c", "d", "e"]);
+    assert.deepEqual(asked, ["p/a", "p/c", "2", "3", "p/d"]);
+  });
+
   test("asks for no page after the range's end", async () => {
     const bucket = bucketOf(
       Array.from({ length: 100 }, (_, index) => String(index).padStart(3, "0")),
@@ -101,11 +116,6 @@ describe("listing a range", () => {
 });
 
 describe("fault 7: a listing is not believed", () => {
-  const page = (keys: readonly string[], nextToken?: string, truncated = nextToken !== undefined): Page => ({
-    objects: keys.map(object),
-    truncated,
-    nextToken,
-  });
   const table: [string, Page[], RegExp][] = [
     ["that is not sorted within a page", [page(["p/b", "p/a"])], /do not ascend/],
     ["that is sorted as JavaScript sorts", [page(["p/\u{1f600}", "p/\ufffd"])], /do not ascend/],
@@ -113,7 +123,7 @@ describe("fault 7: a listing is not believed", () => {
     ["that is not sorted across pages", [page(["p/b"], "1"), page(["p/a"])], /do not ascend/],
     ["that begins before the range", [page(["p/A"])], /do not ascend/],
     ["that begins with the key to start after", [page(["p/a0"])], /do not ascend/],
-    ["that repeats its token", [page(["p/b"], "1"), page(["p/c"], "1")], /repeats its token/],
+    ["that repeats its token", [page([], "1"), page([], "1")], /repeats its token/],
     ["that goes on without a token", [page(["p/b"], undefined, true)], /gives no token/],
     ["that shows a key outside the prefix", [page(["p/b", "p2/a"])], /outside the prefix/],
     ["that is empty and goes on and on", [page([], "1"), page([], "2")], /on and on/],
