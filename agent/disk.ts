@@ -63,14 +63,14 @@ class DescribedFile implements OpenFile {
     return factsOf(await call.fstat(this.#descriptor, BIG));
   }
 
-  async read(buffer: Uint8Array): Promise<number> {
+  async read(buffer: Uint8Array, enoughBytes = buffer.length): Promise<number> {
     let filled = 0;
-    while (filled < buffer.length) {
+    do {
       const wanted = Math.min(buffer.length - filled, MOST_READ_BYTES);
       const { bytesRead } = await call.read(this.#descriptor, buffer, filled, wanted, null);
       if (bytesRead === 0) break;
       filled += bytesRead;
-    }
+    } while (filled < enoughBytes);
     return filled;
   }
 

@@ -41,8 +41,12 @@ export interface DirectoryItem {
 
 export interface OpenFile {
   facts(): Promise<FileFacts>;
-  /** Fills the buffer from the current position as far as the file goes; fewer bytes than asked: the end. */
-  read(buffer: Uint8Array): Promise<number>;
+  /**
+   * Fills the buffer from the current position as far as the file goes; fewer bytes than asked: the end.
+   *
+   * @param enoughBytes once it has as many, it does not ask for the rest again
+   */
+  read(buffer: Uint8Array, enoughBytes?: number): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -41,7 +41,7 @@ async function withFile<T>(
   }
   const marked: OpenFile = {
     facts: () => markFault(file.facts()),
-    read: (buffer) => markFault(file.read(buffer)),
+    read: (buffer, enoughBytes) => markFault(file.read(buffer, enoughBytes)),
     // What was read was read: a fault of closing says nothing about it.
     close: () => file.close().catch(() => undefined),
   };

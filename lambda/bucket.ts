@@ -77,7 +77,7 @@ export class Bucket {
     const command = new ListObjectsV2Command({
       ...this.#target,
       Prefix: keyPrefix,
-      StartAfter: token === undefined ? startAfter : undefined,
+      StartAfter: startAfter,
       ContinuationToken: token,
       // XML cannot carry every character that a key can.
       EncodingType: "url",

@@ -16,20 +16,20 @@ export interface TakenContents {
 /** The command whose answers these are. */
 const LISTING = "ListObjectsV2Command";
 
-const START = "<Contents>";
 const END = "</Contents>";
 /** Between two elements: nothing, or the end of a line. */
 const SPACE = String.raw`(?:[ \t]*\n[ \t\n]*)?`;
-/** An element that holds text only, with what is before it. */
-const ELEMENT = new RegExp(String.raw`${SPACE}<([A-Za-z]+)>([^<\r]*)</\1>`, "y");
 const SPACE_ONLY = new RegExp(`^${SPACE}$`);
+/** An element of an object: it holds text only. With what is before it. */
+const ELEMENT = new RegExp(String.raw`${SPACE}<([A-Za-z]+)>([^<\r]*)</\1>`, "y");
 /**
- * All of a page that is not an object, as strictly: within an attribute, a comment or an instruction that does not end
- * where it seems to, what looks like an object is none.
+ * What a page may have outside of its objects, where the SDK reads the texts. In an attribute, a comment or an instruction
+ * that does not end where it seems to, what looks like an object would be none.
  */
 const PAGE_START = /^(?:<\?xml [^<>?]*\?>)?\n?<ListBucketResult(?: xmlns="[^"<>]*")?>/;
-const OTHERS = new RegExp(String.raw`(?:${SPACE}<(?!Contents)([A-Za-z]+)(?:/>|>[^<]*</\1>))*${SPACE}`, "y");
-const PAGE_END = /<\/ListBucketResult>\n?$/y;
+const OTHER_ELEMENT = new RegExp(String.raw`${SPACE}<(?!Contents)([A-Za-z]+)(?:/>|>[^<]*</\1>)`, "y");
+const OBJECT_START = new RegExp(`${SPACE}<Contents>`, "y");
+const PAGE_END = new RegExp(`${SPACE}</ListBucketResult>\n?$`, "y");
 /** To the millisecond, which is all that a date holds. */
 const TIME = /^(?!0000)\d{4}-\d\d-(\d\d)T(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,3})?Z$/;
 const SIZE = /^\d{1,15}$/;
@@ -45,17 +45,22 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** @returns undefined where there are none, or where the SDK has to read the whole text */
 export function takeContents(text: string): TakenContents | undefined {
-  let position = PAGE_START.exec(text)?.[0].length;
-  if (position === undefined) return undefined;
+  const head = PAGE_START.exec(text)?.[0];
+  if (head === undefined) return undefined;
   const contents: Contents[number][] = [];
-  let rest = text.slice(0, position);
+  let rest = head;
+  let position = head.length;
   for (;;) {
-    const start = endOf(OTHERS, text, position) ?? position;
-    rest += text.slice(position, start);
-    position = start;
-    if (!text.startsWith(START, start)) break;
-    const end = text.indexOf(END, start);
-    const object = end === -1 ? undefined : readObject(text, start + START.length, end);
+    const inside = endOf(OBJECT_START, text, position);
+    const after = inside ?? endOf(OTHER_ELEMENT, text, position);
+    if (after === undefined) break;
+    if (inside === undefined) {
+      rest += text.slice(position, after);
+      position = after;
+      continue;
+    }
+    const end = text.indexOf(END, inside);
+    const object = end === -1 ? undefined : readObject(text, inside, end);
     if (object === undefined) return undefined;
     contents.push(object);
     position = end + END.length;
@@ -64,6 +69,7 @@ export function takeContents(text: string): TakenContents | undefined {
   return { contents, rest: rest + text.slice(position) };
 }
 
+/** Where a match that begins at this position ends. */
 function endOf(sticky: RegExp, text: string, position: number): number | undefined {
   sticky.lastIndex = position;
   return sticky.test(text) ? sticky.lastIndex : undefined;

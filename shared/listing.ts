@@ -13,7 +13,7 @@ const MAX_EMPTY_PAGES = 1_000;
 export interface PageRequest {
   /** Only keys that begin with this. */
   readonly keyPrefix: string;
-  /** Only keys after this one; undefined: from the first. Ignored by S3 when there is a token. */
+  /** Only keys after this one; undefined: from the first, or where the token goes on. */
   readonly startAfter: string | undefined;
   readonly token: string | undefined;
 }
@@ -42,8 +42,8 @@ export class ListingError extends Error {
 
 /**
  * Yields the objects of a range in key order, by their paths. At the level of a whole bucket the validator's own
- * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only where there
- * was none: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two to four times
+ * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only after
+ * a page without a key: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two to four times
  * the CPU of a page).
  *
  * @throws {ListingError} when a page is not to be believed; nothing may then be concluded from what is missing
@@ -64,23 +64,20 @@ export async function* listRange(
     if (page.truncated && page.nextToken === token) throw new ListingError("it repeats its token");
     emptyPages = page.objects.length === 0 ? emptyPages + 1 : 0;
     if (emptyPages > MAX_EMPTY_PAGES) throw new ListingError("it goes on and on without a key");
-    let jump = false;
     for (const object of page.objects) {
       if (!object.key.startsWith(keyPrefix)) throw new ListingError("it shows a key outside the prefix");
       if (previous !== undefined && compareKeys(previous, object.key) >= 0)
         throw new ListingError("its keys do not ascend");
       previous = object.key;
       if (through !== undefined && compareKeys(object.key, through) > 0) return;
-      if (isReserved(object.key)) {
-        jump = true;
-        continue;
-      }
+      if (isReserved(object.key)) continue;
       const { key, sizeBytes, etag, modifiedMs } = object;
       yield { path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs };
     }
     if (!page.truncated) return;
-    if (jump && previous !== undefined && isReserved(previous)) previous = lastKeyBelow(RESERVED_PREFIX);
-    startAfter = previous;
-    token = page.objects.length === 0 ? page.nextToken : undefined;
+    const last = page.objects.at(-1)?.key;
+    if (last !== undefined && isReserved(last)) previous = lastKeyBelow(RESERVED_PREFIX);
+    token = last === undefined ? page.nextToken : undefined;
+    startAfter = token === undefined ? previous : undefined;
   }
 }

@@ -117,6 +117,10 @@ describe("a page's objects, read without the SDK", () => {
     assert.equal(rest, page("", 2));
   });
 
+  test("a page with more elements than an expression could go back through", async () => {
+    assert.equal((await agrees([page("<a/>".repeat(2_500_000) + contents(WHOLE))])).status, "fulfilled");
+  });
+
   test("a page that is cut off after its objects is refused", async () => {
     const [text = ""] = page(contents(WHOLE)).split("<NextC");
     assert.equal((await agrees([text])).status, "rejected");

@@ -121,6 +121,7 @@ describe("fault 7: a listing is not believed", () => {
     ["that is sorted as JavaScript sorts", [page(["p/\u{1f600}", "p/\ufffd"])], /do not ascend/],
     ["that repeats a key", [page(["p/a", "p/a"])], /do not ascend/],
     ["that is not sorted across pages", [page(["p/b"], "1"), page(["p/a"])], /do not ascend/],
+    ["that begins anew with each page", [page(["p/b", "p/c"], "1"), page(["p/b", "p/c"], "2")], /do not ascend/],
     ["that begins before the range", [page(["p/A"])], /do not ascend/],
     ["that begins with the key to start after", [page(["p/a0"])], /do not ascend/],
     ["that repeats its token", [page([], "1"), page([], "1")], /repeats its token/],
