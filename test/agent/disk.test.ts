@@ -81,6 +81,19 @@ suite("An open file", () => {
     await file.close();
   });
 
+  test("with as much as is enough, is asked no more; nothing being enough, it is asked once", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { file: "123456789", empty: "" });
+    const file = await disk.open(bytePath(folder, "file"));
+    assert.equal(await file.read(Buffer.alloc(10), 9), 9);
+    appendFileSync(join(folder, "file"), "more");
+    assert.equal(await file.read(Buffer.alloc(1), 0), 1, "what says it is empty, and is not");
+    await file.close();
+    const empty = await disk.open(bytePath(folder, "empty"));
+    assert.equal(await empty.read(Buffer.alloc(1), 0), 0);
+    await empty.close();
+  });
+
   test("with a name that is not UTF-8 is that very file", async (t) => {
     const folder = temporaryFolder(t);
     const name = Buffer.from([0xff]);
