@@ -17,16 +17,15 @@ export function listedEtag(key: string): string {
   return createHash("md5").update(key).digest("hex");
 }
 
-export function startListServer(listed: { count: number } | { directory: string }): Promise<{ stop(): void }> {
-  return startServerProcess(`(${serve})(${JSON.stringify(listed)}, ${numberedKey}, ${LISTED_BYTES})`);
+type Listed = { readonly count: number } | { readonly directory: string };
+
+/** @param pageMs how long each page takes, beside what making it takes */
+export function startListServer(listed: Listed, pageMs = 0): Promise<{ stop(): void }> {
+  return startServerProcess(`(${serve})(${JSON.stringify(listed)}, ${numberedKey}, ${LISTED_BYTES}, ${pageMs})`);
 }
 
 /** Runs there, and so may use nothing of this module but what is handed over. */
-function serve(
-  listed: { count: number } | { directory: string },
-  keyOf: (index: number) => string,
-  numberedBytes: number,
-): void {
+function serve(listed: Listed, keyOf: (index: number) => string, numberedBytes: number, pageMs: number): void {
   const { createHash: hash } = process.getBuiltinModule("node:crypto");
   const { readdirSync, statSync } = process.getBuiltinModule("node:fs");
   const PAGE_KEYS = 1_000;
@@ -72,7 +71,7 @@ function serve(
     const query = new URL(request.url ?? "/", "http://localhost").searchParams;
     const token = query.get("continuation-token");
     const from = token === null ? after(query.get("start-after") ?? "") : Number(token);
-    response.writeHead(200, { "content-type": "application/xml" }).end(page(from));
+    setTimeout(() => response.writeHead(200, { "content-type": "application/xml" }).end(page(from)), pageMs);
   });
   process.on("disconnect", () => process.exit());
   server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));

@@ -7,58 +7,23 @@
  * The options are those with which Lambda starts Node in 256 MiB. The peak of the first round is the validator's alone.
  */
 import { ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
-import { Bucket } from "#lambda/bucket.ts";
-import { checkShard } from "#lambda/check-shard.ts";
-import { encodeManifest } from "#shared/manifest.ts";
-import { decodeMessage, encodeMessage, type Message } from "#shared/message.ts";
-import { CONTRACT_VERSION } from "#shared/version.ts";
-import { LISTED_BYTES, listedEtag, numberedKey, startListServer } from "./list-server.ts";
+import { numberedKey, startListServer } from "./list-server.ts";
+import { checkNumberedShard, numberedShard, openBenchBucket } from "./numbered-shard.ts";
 
 const [shards = 50, shardEntries = 20_000] = process.argv.slice(2).map(Number);
 const ROUNDS = 3;
 const keyCount = shards * shardEntries;
 
 const server = await startListServer({ count: keyCount });
-const bucket = new Bucket({ name: "bench", ownerAccountId: "000000000000" });
+const bucket = openBenchBucket();
 const client = new S3Client({});
-
-function messageOf(index: number): Message {
-  const first = index * shardEntries;
-  const entries = Array.from({ length: shardEntries }, (_, entry) => ({
-    path: numberedKey(first + entry),
-    sizeBytes: LISTED_BYTES,
-    etag: listedEtag(numberedKey(first + entry)),
-  }));
-  const last = index === shards - 1;
-  return {
-    version: CONTRACT_VERSION,
-    run: `20240229T123456Z-${"0".repeat(32)}`,
-    bucket: "bench",
-    prefix: "",
-    shard: {
-      ...{ index, last },
-      after: index === 0 ? null : numberedKey(first - 1),
-      through: last ? null : (entries.at(-1)?.path ?? null),
-    },
-    extras: "mismatch",
-    repairs: null,
-    source: { host: "host", directory: "/srv" },
-    agentVersion: "0",
-    manifest: encodeManifest(entries),
-  };
-}
-
-const context = { validatorVersion: "0", senderId: "AROAEXAMPLE:host", now: () => new Date() };
 
 /** @returns CPU in microseconds, without that of making the messages */
 async function validateAll(): Promise<number> {
   let cpu = 0;
   for (let index = 0; index < shards; index++) {
-    const text = encodeMessage(messageOf(index));
-    cpu += await cpuOf(async () => {
-      const { part } = await checkShard(decodeMessage(text), bucket, "", context, new AbortController().signal);
-      if (part.totals.matched !== shardEntries) throw new Error(`${part.totals.matched} entries matched`);
-    });
+    const text = numberedShard(index, shards, shardEntries);
+    cpu += await cpuOf(() => checkNumberedShard(text, bucket, shardEntries));
   }
   return cpu;
 }
