@@ -14,8 +14,7 @@ import type { FindingsSink } from "./validate.ts";
 
 /** A page of S3: shorter ways are not worth a jump, which begins a new page. */
 const JUMP_AFTER_OBJECTS = 1_000;
-/** All of a shard of the usual size at once. */
-const AHEAD: Ahead = { ranges: 5, objects: 5_000 };
+const AHEAD: Ahead = { ranges: 8, objects: 1_000 };
 
 export interface ShardListing {
   readonly fetchPage: (request: PageRequest) => Promise<Page>;
@@ -78,9 +77,14 @@ async function* listPart(
 
 /** How many entries a range begins with that are not in it. */
 function positionAfter(entries: readonly ManifestEntry[], after: string | null): number {
-  if (after === null) return 0;
-  const position = entries.findIndex(({ path }) => compareKeys(path, after) > 0);
-  return position === -1 ? entries.length : position;
+  let from = 0;
+  let to = after === null ? 0 : entries.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compareKeys(entries[middle]?.path ?? "", after ?? "") > 0) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 function isUnknownDirectory(entry: ManifestEntry): boolean {

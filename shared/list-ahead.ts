@@ -7,14 +7,11 @@ import type { ShardRange } from "#shared/shard.ts";
 
 type Range = Pick<ShardRange, "after" | "through">;
 
-/**
- * How many of a shard's own entries make a range, five of them a shard: four pages, with a few objects more to show that
- * the range is over, or else that would take a page of its own.
- */
-const RANGE_ENTRIES = 3_900;
+/** How many of a shard's own entries make a range, at most: a page, with some objects more that show that it is over. */
+const RANGE_ENTRIES = 980;
 
 /**
- * The ranges that a shard's own entries cut it into. They tile it.
+ * The ranges that a shard's own entries cut it into, about as many in each. They tile it.
  *
  * @param entries in key order
  */
@@ -23,15 +20,12 @@ export function subRanges(
   entries: readonly Entry[],
   rangeEntries: number = RANGE_ENTRIES,
 ): Range[] {
-  const ranges: Range[] = [];
-  let from = after;
-  // A few entries more are not worth a range of their own.
-  for (let end = rangeEntries; end + rangeEntries / 2 < entries.length; end += rangeEntries) {
-    const bound = entries[end - 1]?.path ?? null;
-    ranges.push({ after: from, through: bound });
-    from = bound;
-  }
-  return [...ranges, { after: from, through }];
+  const count = Math.max(1, Math.ceil(entries.length / rangeEntries));
+  const bounds = Array.from({ length: count - 1 }, (_, index) => {
+    const end = Math.round(((index + 1) * entries.length) / count);
+    return entries[end - 1]?.path ?? null;
+  });
+  return [after, ...bounds].map((from, index) => ({ after: from, through: bounds[index] ?? through }));
 }
 
 export interface Ahead {

@@ -18,7 +18,7 @@ const MINIATURES: readonly Replacement[] = [
   { file: "agent/object-size.ts", text: "SINGLE_PUT_BYTES = 8 * 1024 * 1024", by: "SINGLE_PUT_BYTES = 8" },
   { file: "agent/object-size.ts", text: "MEBIBYTE = 1024 * 1024", by: "MEBIBYTE = 1" },
   { file: "agent/walk.ts", text: "FACTS_AHEAD = 64", by: "FACTS_AHEAD = 3" },
-  { file: "shared/list-ahead.ts", text: "RANGE_ENTRIES = 3_900", by: "RANGE_ENTRIES = 2" },
+  { file: "shared/list-ahead.ts", text: "RANGE_ENTRIES = 980", by: "RANGE_ENTRIES = 2" },
   {
     file: "agent/list-shard.ts",
     text: "AHEAD: Ahead = { ranges: 4, objects: 1_000 }",
@@ -26,7 +26,7 @@ const MINIATURES: readonly Replacement[] = [
   },
   {
     file: "lambda/list-shard.ts",
-    text: "AHEAD: Ahead = { ranges: 5, objects: 5_000 }",
+    text: "AHEAD: Ahead = { ranges: 8, objects: 1_000 }",
     by: "AHEAD: Ahead = { ranges: 3, objects: 2 }",
   },
   { file: "agent/spool.ts", text: "BATCH_DELETIONS = 1_000", by: "BATCH_DELETIONS = 2" },
