@@ -160,9 +160,9 @@ export function readContentsFirst(client: { readonly middlewareStack: unknown })
         const answer = await next(args);
         const response = answer.response as ListingResponse;
         if (commandName !== LISTING || response.statusCode !== 200) return answer;
-        const { chunks, text } = await readBody(response.body as AsyncIterable<Uint8Array>);
-        const whole = takeContents(text);
-        response.body = whole === undefined ? Buffer.concat(chunks) : Buffer.from(whole.rest);
+        const body = Buffer.concat(await Array.fromAsync(response.body as AsyncIterable<Uint8Array>));
+        const whole = takeContents(body.toString("utf8"));
+        response.body = whole === undefined ? body : Buffer.from(whole.rest);
         if (whole !== undefined) taken.set(response, whole.contents);
         return answer;
       },
@@ -177,15 +177,4 @@ export function readContentsFirst(client: { readonly middlewareStack: unknown })
     },
     { step: "deserialize", name: "giveContents", priority: "high" },
   );
-}
-
-async function readBody(stream: AsyncIterable<Uint8Array>): Promise<{ chunks: Uint8Array[]; text: string }> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const chunks: Uint8Array[] = [];
-  let text = "";
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return { chunks, text: text + decoder.decode() };
 }
