@@ -26,7 +26,7 @@ const MINIATURES: readonly Replacement[] = [
   },
   {
     file: "lambda/list-shard.ts",
-    text: "AHEAD: Ahead = { ranges: 8, objects: 1_000 }",
+    text: "AHEAD: Ahead = { ranges: 4, objects: 1_000 }",
     by: "AHEAD: Ahead = { ranges: 3, objects: 2 }",
   },
   { file: "agent/spool.ts", text: "BATCH_DELETIONS = 1_000", by: "BATCH_DELETIONS = 2" },
