@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareKeys } from "#shared/key.ts";
+import type { PathRange } from "#shared/shard.ts";
 import { type BaselineItem, lineOf } from "./baseline.ts";
 import { BaselineFile } from "./baseline-file.ts";
 import {
@@ -16,7 +17,6 @@ import {
   encodeIndex,
   encodeTrailer,
   endsAtOrBefore,
-  type Range,
   startsAtOrAfter,
 } from "./baseline-format.ts";
 import type { Baseline, BaselineDraft } from "./ports.ts";
@@ -45,7 +45,7 @@ export class DraftFile implements BaselineDraft {
     this.#header = header;
   }
 
-  add(range: Range, items: readonly BaselineItem[], covered: boolean): Promise<void> {
+  add(range: PathRange, items: readonly BaselineItem[], covered: boolean): Promise<void> {
     return this.#inTurn(async () => {
       let { after } = range;
       let lines: string[] = [];

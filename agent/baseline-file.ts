@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { compareKeys } from "#shared/key.ts";
+import type { PathRange } from "#shared/shard.ts";
 import { type BaselineItem, isLeaving, staying } from "./baseline.ts";
 import {
   BaselineError,
@@ -15,7 +16,6 @@ import {
   endsAtOrBefore,
   isSealed,
   LONGEST_HEADER_BYTES,
-  type Range,
   startsAtOrBefore,
   TRAILER_BYTES,
 } from "./baseline-format.ts";
@@ -57,7 +57,7 @@ export class BaselineFile implements Baseline {
     for (const block of this.blocks) yield* await this.itemsOf(block);
   }
 
-  covers({ after, through }: Range): boolean {
+  covers({ after, through }: PathRange): boolean {
     let reached = after;
     for (const block of this.blocks) {
       if (endsAtOrBefore(block, reached)) continue;

@@ -12,7 +12,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { compareKeys } from "#shared/key.ts";
-import { inRange, type ShardRange } from "#shared/shard.ts";
+import { inRange, type PathRange } from "#shared/shard.ts";
 import { type BaselineItem, itemOf } from "./baseline.ts";
 import type { BaselineSubject } from "./ports.ts";
 
@@ -50,8 +50,6 @@ const BlockSchema = Type.Object({
 const IndexSchema = Type.Object({ blocks: Type.Array(BlockSchema) });
 
 export type Block = Static<typeof BlockSchema>;
-export type Range = Pick<ShardRange, "after" | "through">;
-
 /** A baseline that is no help; the message says why. */
 export class BaselineError extends Error {
   override readonly name = "BaselineError";
@@ -163,14 +161,14 @@ export function digestOf(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-export function endsAtOrBefore({ through }: Range, path: string | null): boolean {
+export function endsAtOrBefore({ through }: PathRange, path: string | null): boolean {
   return through !== null && path !== null && compareKeys(through, path) <= 0;
 }
 
-export function startsAtOrBefore({ after }: Range, path: string | null): boolean {
+export function startsAtOrBefore({ after }: PathRange, path: string | null): boolean {
   return after === null || (path !== null && compareKeys(after, path) <= 0);
 }
 
-export function startsAtOrAfter({ after }: Range, path: string): boolean {
+export function startsAtOrAfter({ after }: PathRange, path: string): boolean {
   return after !== null && compareKeys(after, path) >= 0;
 }

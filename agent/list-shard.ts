@@ -2,7 +2,7 @@
 import type { ObjectEntry } from "#shared/entry.ts";
 import { type Ahead, listAhead, subRanges } from "#shared/list-ahead.ts";
 import { ListingError, listRange, type Page, type PageRequest } from "#shared/listing.ts";
-import type { ShardRange } from "#shared/shard.ts";
+import type { PathRange } from "#shared/shard.ts";
 import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
 import type { Ports } from "./ports.ts";
@@ -10,8 +10,6 @@ import type { Step } from "./steps.ts";
 
 /** A page each, of two shards in flight: six of them took 15 MB more. */
 const AHEAD: Ahead = { ranges: 4, objects: 1_000 };
-
-type Range = Pick<ShardRange, "after" | "through">;
 
 export interface Listing {
   readonly bucket: Pick<Ports["bucket"], "fetchPage">;
@@ -25,7 +23,7 @@ export interface Listing {
  * @throws {Failure} when a page is not to be believed
  */
 export function listShard(
-  range: Range,
+  range: PathRange,
   steps: readonly Step[],
   listing: Listing,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
@@ -33,7 +31,7 @@ export function listShard(
 }
 
 async function* listPart(
-  range: Range,
+  range: PathRange,
   { bucket, target, check }: Listing,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const fetchPage = async (page: PageRequest): Promise<Page> => {

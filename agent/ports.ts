@@ -3,7 +3,7 @@
  * these, so that a simulation can drive the very same code.
  */
 import type { Page, PageRequest } from "#shared/listing.ts";
-import type { ShardRange } from "#shared/shard.ts";
+import type { PathRange } from "#shared/shard.ts";
 import type { BaselineItem } from "./baseline.ts";
 import type { AdaptiveLimit } from "./concurrency.ts";
 import type { UploadLost } from "./errors.ts";
@@ -131,7 +131,7 @@ export interface Baseline {
   /** All items in key order. To be read once. */
   items(): AsyncIterable<BaselineItem>;
   /** Whether it knows all that the bucket held in a range that `items` has passed, but for its holes. */
-  covers(range: Pick<ShardRange, "after" | "through">): boolean;
+  covers(range: PathRange): boolean;
   /** Where the file system of the source was mounted; undefined where that was not told. */
   readonly mountPoint: string | undefined;
   close(): Promise<void>;
@@ -145,7 +145,7 @@ export interface BaselineDraft {
    * @param items in key order
    * @param covered whether they are all that the bucket may hold there
    */
-  add(range: Pick<ShardRange, "after" | "through">, items: readonly BaselineItem[], covered: boolean): Promise<void>;
+  add(range: PathRange, items: readonly BaselineItem[], covered: boolean): Promise<void>;
   /** Takes over what an earlier baseline knows after a path; null: all of it. */
   takeOver(earlier: Baseline, after: string | null): Promise<void>;
   /** Tells that deletions begin: from now on, the objects of what is leaving may be there or not. */

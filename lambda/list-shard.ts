@@ -9,7 +9,7 @@ import { isUnknown, type ManifestEntry, type ObjectEntry } from "#shared/entry.t
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 import { type Ahead, listAhead, subRanges } from "#shared/list-ahead.ts";
 import { listRange, type Page, type PageRequest } from "#shared/listing.ts";
-import type { ShardRange } from "#shared/shard.ts";
+import type { PathRange } from "#shared/shard.ts";
 import type { FindingsSink } from "./validate.ts";
 
 /** A page of S3: shorter ways are not worth a jump, which begins a new page. */
@@ -20,7 +20,7 @@ const AHEAD: Ahead = { ranges: 4, objects: 1_000 };
 export interface ShardListing {
   readonly fetchPage: (request: PageRequest) => Promise<Page>;
   readonly keyPrefix: string;
-  readonly range: Pick<ShardRange, "after" | "through">;
+  readonly range: PathRange;
   /** In key order, as the manifest has them. */
   readonly entries: readonly ManifestEntry[];
   readonly findings: Pick<FindingsSink, "full">;

@@ -52,9 +52,9 @@ export function takeContents(text: string): TakenContents | undefined {
   let position = head.length;
   for (;;) {
     const inside = endOf(OBJECT_START, text, position);
-    const after = inside ?? endOf(OTHER_ELEMENT, text, position);
-    if (after === undefined) break;
     if (inside === undefined) {
+      const after = endOf(OTHER_ELEMENT, text, position);
+      if (after === undefined) break;
       rest += text.slice(position, after);
       position = after;
       continue;

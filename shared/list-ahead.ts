@@ -3,9 +3,7 @@
  * waits for the one before. Bounded, however many objects a range holds.
  */
 import type { Entry, ObjectEntry } from "#shared/entry.ts";
-import type { ShardRange } from "#shared/shard.ts";
-
-type Range = Pick<ShardRange, "after" | "through">;
+import type { PathRange } from "#shared/shard.ts";
 
 /** How many of a shard's own entries make a range, at most: a page, with some objects more that show that it is over. */
 const RANGE_ENTRIES = 980;
@@ -16,10 +14,10 @@ const RANGE_ENTRIES = 980;
  * @param entries in key order
  */
 export function subRanges(
-  { after, through }: Range,
+  { after, through }: PathRange,
   entries: readonly Entry[],
   rangeEntries: number = RANGE_ENTRIES,
-): Range[] {
+): PathRange[] {
   const count = Math.max(1, Math.ceil(entries.length / rangeEntries));
   const bounds = Array.from({ length: count - 1 }, (_, index) => {
     const end = Math.round(((index + 1) * entries.length) / count);
@@ -37,8 +35,8 @@ export interface Ahead {
 
 /** @param list yields the objects of a range in key order */
 export async function* listAhead(
-  ranges: readonly Range[],
-  list: (range: Range) => AsyncIterable<ObjectEntry>,
+  ranges: readonly PathRange[],
+  list: (range: PathRange) => AsyncIterable<ObjectEntry>,
   ahead: Ahead,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const readers: ReadAhead<ObjectEntry>[] = [];

@@ -5,7 +5,7 @@
 import type { ObjectEntry } from "#shared/entry.ts";
 import { compareKeys, isReserved, lastKeyBelow } from "#shared/key.ts";
 import { RESERVED_PREFIX } from "#shared/names.ts";
-import type { ShardRange } from "#shared/shard.ts";
+import type { PathRange } from "#shared/shard.ts";
 
 /** How many pages in a row may be empty and yet say that more follow. S3 hardly does that; no loop is without end. */
 const MAX_EMPTY_PAGES = 1_000;
@@ -42,16 +42,16 @@ export class ListingError extends Error {
 
 /**
  * Yields the objects of a range in key order, by their paths. At the level of a whole bucket the validator's own
- * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only after
- * a page without a key: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two to four times
- * the CPU of a page).
+ * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only after a
+ * page without a key: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two
+ * to four times the CPU of a page).
  *
  * @throws {ListingError} when a page is not to be believed; nothing may then be concluded from what is missing
  */
 export async function* listRange(
   fetchPage: (request: PageRequest) => Promise<Page>,
   keyPrefix: string,
-  range: Pick<ShardRange, "after" | "through">,
+  range: PathRange,
 ): AsyncGenerator<ObjectEntry, void, undefined> {
   const through = range.through === null ? undefined : keyPrefix + range.through;
   let previous = range.after === null ? undefined : keyPrefix + range.after;

@@ -10,7 +10,7 @@ import { createHash, hash } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { isUnknown, type ManifestEntry } from "#shared/entry.ts";
 import { isReserved, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
-import { inRange, MAX_SHARD_ENTRIES, type ShardRange, type ShardScale } from "#shared/shard.ts";
+import { inRange, MAX_SHARD_ENTRIES, type PathRange, type ShardScale } from "#shared/shard.ts";
 
 export interface EncodedManifest {
   /** How many entries, unknown ones included. */
@@ -76,7 +76,7 @@ function lineOf(entry: ManifestEntry): string {
  */
 export function decodeManifest(
   { count, digest, body }: EncodedManifest,
-  range: Pick<ShardRange, "after" | "through">,
+  range: PathRange,
   keyPrefix: string,
 ): ManifestEntry[] {
   let lines: Buffer;
@@ -105,12 +105,7 @@ export function decodeManifest(
   return entries;
 }
 
-function entryOf(
-  line: string,
-  position: number,
-  range: Pick<ShardRange, "after" | "through">,
-  keyPrefix: string,
-): ManifestEntry {
+function entryOf(line: string, position: number, range: PathRange, keyPrefix: string): ManifestEntry {
   const fault = (reason: string) => new ManifestError(`line ${position + 1} of the manifest ${reason}`);
   let fields: unknown;
   try {

@@ -6,13 +6,16 @@ import { type Entry, isUnknown } from "#shared/entry.ts";
 import { compareKeys, keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
 
 /** The paths p with `after` < p ≤ `through`, in key order. */
-export interface ShardRange {
-  /** 0 for the first shard of a run. */
-  readonly index: number;
+export interface PathRange {
   /** null: before every path. */
   readonly after: string | null;
   /** null: after every path. */
   readonly through: string | null;
+}
+
+export interface ShardRange extends PathRange {
+  /** 0 for the first shard of a run. */
+  readonly index: number;
   /** Whether this is the run's last shard; only then is `through` null. Tells how many shards there are. */
   readonly last: boolean;
 }
@@ -26,7 +29,7 @@ export interface Shard<E extends Entry> {
 export const MAX_SHARD_ENTRIES = 20_000;
 
 /** Whether a path falls into a range. */
-export function inRange(range: Pick<ShardRange, "after" | "through">, path: string): boolean {
+export function inRange(range: PathRange, path: string): boolean {
   return (
     (range.after === null || compareKeys(range.after, path) < 0) &&
     (range.through === null || compareKeys(path, range.through) <= 0)
