@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { BUFFER_PLACE_BYTES, type Limit } from "./limit.ts";
 import { MEBIBYTE, partBytes, SINGLE_PUT_BYTES } from "./object-size.ts";
-import type { BytePath, Disk, StoredChecksums } from "./ports.ts";
-import { type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
+import type { Disk, StoredChecksums } from "./ports.ts";
+import { type FileSource, type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
 
 /** Part sizes of other clients, in bytes: the least that S3 takes, and what is usual. */
 const USUAL_PART_BYTES = [5, 8, 16, 64].map((mebibytes) => mebibytes * MEBIBYTE);
@@ -19,14 +19,15 @@ const USUAL_PART_BYTES = [5, 8, 16, 64].map((mebibytes) => mebibytes * MEBIBYTE)
  * @returns also the ETag that the content would have
  */
 export async function hasContent(
-  { location, sizeBytes }: { location: BytePath; sizeBytes: number },
+  source: FileSource,
+  sizeBytes: number,
   etag: string,
   { disk, limit }: { disk: Disk; limit: Limit },
 ): Promise<{ state: "compared"; same: boolean; etag: string } | Untransferred> {
   const partSizes = etag.includes("-")
     ? partSizesFor(sizeBytes, Number(etag.split("-")[1]))
     : [Number.POSITIVE_INFINITY];
-  const digested = await digest(location, { disk, limit }, () =>
+  const digested = await digest(source, { disk, limit }, () =>
     partSizes.map((size) => (etag.includes("-") ? new PartsMd5(size) : new WholeMd5())),
   );
   if (digested.state !== "digested") return digested;
@@ -46,13 +47,13 @@ function partSizesFor(sizeBytes: number, partCount: number): number[] {
  * may not have: then it is no proof of anything.
  */
 export async function hasChecksum(
-  location: BytePath,
+  source: FileSource,
   { crc32: storedCrc32, sha256 }: StoredChecksums,
   { disk, limit }: { disk: Disk; limit: Limit },
 ): Promise<{ state: "compared"; same: boolean } | Untransferred> {
   const stored = sha256 ?? storedCrc32;
   if (stored === undefined) return { state: "compared", same: false };
-  const digested = await digest(location, { disk, limit }, () => [sha256 === undefined ? new Crc32() : new Sha256()]);
+  const digested = await digest(source, { disk, limit }, () => [sha256 === undefined ? new Crc32() : new Sha256()]);
   return digested.state === "digested" ? { state: "compared", same: digested.results[0] === stored } : digested;
 }
 
@@ -131,11 +132,11 @@ class PartsMd5 implements Digest {
 
 /** Reads a file once for several digests. */
 async function digest(
-  location: BytePath,
+  source: FileSource,
   { disk, limit }: { disk: Disk; limit: Limit },
   newDigests: () => Digest[],
 ): Promise<{ state: "digested"; results: string[] } | Untransferred> {
-  return whileUnstable(location, disk, (file, before) => {
+  return whileUnstable(source, disk, (file, before) => {
     const bufferBytes = Math.min(before.sizeBytes + 1, SINGLE_PUT_BYTES);
     return limit.run(async () => {
       const digests = newDigests();

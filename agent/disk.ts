@@ -1,8 +1,9 @@
 /** The disk, on node:fs. Paths are byte strings all the way, for a name need not be UTF-8. */
-import { type BigIntStats, close, constants, fstat, lstat, open, read, stat } from "node:fs";
+import { type BigIntStats, close, closeSync, constants, fstat, fstatSync, lstat, open, read, stat } from "node:fs";
 import { opendir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
+import { isLocalDevice } from "./local-file-systems.ts";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -45,22 +46,28 @@ export const disk: Disk = {
   async facts(path, follow) {
     return factsOf(await (follow ? call.stat : call.lstat)(bytesOf(path), BIG));
   },
-  async open(path) {
+  async open(path, isLocal = false) {
     // A FIFO that took the file's place would block an ordinary open for ever.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-    return new DescribedFile(await whenOneIsFree(() => call.open(bytesOf(path), flags)));
+    return new DescribedFile(await whenOneIsFree(() => call.open(bytesOf(path), flags)), isLocal);
   },
 };
 
 class DescribedFile implements OpenFile {
   readonly #descriptor: number;
+  /** Then what the kernel does from memory is done at once: to have one of Node's threads do it takes ten times as long. */
+  #isLocal: boolean;
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, isLocal: boolean) {
     this.#descriptor = descriptor;
+    this.#isLocal = isLocal;
   }
 
   async facts(): Promise<FileFacts> {
-    return factsOf(await call.fstat(this.#descriptor, BIG));
+    const facts = factsOf(this.#isLocal ? fstatSync(this.#descriptor, BIG) : await call.fstat(this.#descriptor, BIG));
+    // It may be another file than the one that was asked about before.
+    this.#isLocal = facts.isLocal;
+    return facts;
   }
 
   async read(buffer: Uint8Array, enoughBytes = buffer.length): Promise<number> {
@@ -74,8 +81,9 @@ class DescribedFile implements OpenFile {
     return filled;
   }
 
-  close(): Promise<void> {
-    return call.close(this.#descriptor);
+  async close(): Promise<void> {
+    if (this.#isLocal) closeSync(this.#descriptor);
+    else await call.close(this.#descriptor);
   }
 }
 
@@ -104,6 +112,7 @@ function factsOf(stats: BigIntStats): FileFacts {
     changedMs: Number(stats.ctimeNs) / NANOSECONDS_PER_MS,
     identity: `${stats.dev}:${stats.ino}`,
     inode: Number(stats.ino),
+    isLocal: isLocalDevice(stats.dev),
   };
 }
 

@@ -26,7 +26,8 @@ import type { FileMarks, WalkedFile, WalkedUnknown } from "./walk.ts";
 
 /** A file that may be sent. */
 interface Sending {
-  readonly file: FileMarks;
+  /** Of one that is as it was, nobody has kept what file system it lies on. */
+  readonly file: FileMarks & Partial<Pick<WalkedFile, "isLocal">>;
   /** What was there at the last run. */
   readonly known: KnownFile | undefined;
   /** What is said of its object, by the listing or by the baseline; undefined where neither knows of one. */

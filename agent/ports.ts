@@ -26,6 +26,8 @@ export interface FileFacts {
   readonly identity: string;
   /** The inode alone; rounded where the file system has numbers beyond 2^53. */
   readonly inode: number;
+  /** Whether it lies on a file system of this machine's own, which tells of an open file without having to wait. */
+  readonly isLocal: boolean;
 }
 
 /** The device that a file lies on: the same for all files of one mounted file system. */
@@ -55,8 +57,12 @@ export interface Disk {
   directory(path: BytePath): AsyncIterable<DirectoryItem>;
   /** Facts of the file itself, or with `follow` of what a symbolic link leads to. */
   facts(path: BytePath, follow: boolean): Promise<FileFacts>;
-  /** Opens for reading, never blocking on a FIFO. */
-  open(path: BytePath): Promise<OpenFile>;
+  /**
+   * Opens for reading, never blocking on a FIFO.
+   *
+   * @param isLocal what its facts say, where they are known
+   */
+  open(path: BytePath, isLocal?: boolean): Promise<OpenFile>;
 }
 
 export interface DeleteFault {

@@ -23,6 +23,7 @@ import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
 import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
 import type { HeldShard } from "./spool.ts";
+import type { FileSource } from "./steady-read.ts";
 import { StepScale } from "./step-scale.ts";
 import { leftItemOf, type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
@@ -341,13 +342,13 @@ class Pass {
     const { root, target, mode } = this.#request;
     const { disk, bucket } = this.#ports;
     const limit = this.#buffers;
-    const location = locationOf(root, file.path);
+    const source = { location: locationOf(root, file.path), isLocal: file.isLocal ?? false };
     let etag: string | undefined;
     if (action.do === "compare") {
-      const compared = await hasContent({ location, sizeBytes: file.sizeBytes }, action.etag, { disk, limit });
+      const compared = await hasContent(source, file.sizeBytes, action.etag, { disk, limit });
       if (compared.state !== "compared") return this.#record.untransferred(file, compared);
       if (compared.same) return this.#record.kept(file, action.etag);
-      const proven = await this.#hasStoredChecksum(file.path, action.etag);
+      const proven = await this.#hasStoredChecksum(file.path, source, action.etag);
       if (proven.state !== "compared") return this.#record.untransferred(file, proven);
       if (proven.same) return this.#record.kept(file, action.etag);
       etag = compared.etag;
@@ -358,7 +359,7 @@ class Pass {
     this.#check();
     const key = target.keyPrefix + file.path;
     try {
-      const sent = await send({ location, key }, { disk, bucket, limit, partBuffers: this.#partBuffers });
+      const sent = await send(source, key, { disk, bucket, limit, partBuffers: this.#partBuffers });
       if (sent.state !== "sent") return this.#record.untransferred(file, sent);
       this.#failuresInARow = 0;
       return this.#record.uploaded(action, sent);
@@ -372,14 +373,14 @@ class Pass {
   }
 
   /** Where the ETag proves nothing, and --checksum is given: whether the very object that has it has our content. */
-  async #hasStoredChecksum(path: string, etag: string): ReturnType<typeof hasChecksum> {
-    const { root, target, checksum } = this.#request;
+  async #hasStoredChecksum(path: string, source: FileSource, etag: string): ReturnType<typeof hasChecksum> {
+    const { target, checksum } = this.#request;
     const { disk, bucket } = this.#ports;
     if (!checksum) return { state: "compared", same: false };
     this.#check();
     const stored = await bucket.checksums(target.keyPrefix + path);
     if (stored?.etag !== etag) return { state: "compared", same: false };
-    return hasChecksum(locationOf(root, path), stored, { disk, limit: this.#buffers });
+    return hasChecksum(source, stored, { disk, limit: this.#buffers });
   }
 
   /** Where nothing ever arrived, a denial is about the whole run; elsewhere it may be about this one object. */

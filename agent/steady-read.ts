@@ -16,26 +16,32 @@ export type Untransferred =
   | { readonly state: "too-large" }
   | { readonly state: "special" };
 
+/** A file to be read. */
+export interface FileSource {
+  readonly location: BytePath;
+  readonly isLocal: boolean;
+}
+
 /** Opens the file again, a few times, as long as it changes while it is read. */
 export async function whileUnstable<T extends { readonly state: string }>(
-  location: BytePath,
+  source: FileSource,
   disk: Disk,
   use: (file: OpenFile, before: FileFacts) => Promise<T | Untransferred>,
 ): Promise<T | Untransferred> {
   for (let attempt = 1; ; attempt++) {
-    const outcome = await withFile(location, disk, use);
+    const outcome = await withFile(source, disk, use);
     if (outcome.state !== "unstable" || attempt === READ_ATTEMPTS) return outcome;
   }
 }
 
 async function withFile<T>(
-  location: BytePath,
+  { location, isLocal }: FileSource,
   disk: Disk,
   use: (file: OpenFile, before: FileFacts) => Promise<T>,
 ): Promise<T | Untransferred> {
   let file: OpenFile;
   try {
-    file = await disk.open(location);
+    file = await disk.open(location, isLocal);
   } catch (cause) {
     return faultOf(cause);
   }

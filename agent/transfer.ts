@@ -7,8 +7,8 @@ import { UploadLost } from "./errors.ts";
 import { BUFFER_PLACE_BYTES, type Limit } from "./limit.ts";
 import { partBytes, SINGLE_PUT_BYTES } from "./object-size.ts";
 import type { PartBuffers } from "./part-buffers.ts";
-import type { Bucket, BytePath, Disk, FileFacts, OpenFile } from "./ports.ts";
-import { type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
+import type { Bucket, Disk, FileFacts, OpenFile } from "./ports.ts";
+import { type FileSource, type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
 
 /** How often a file is sent whose upload is lost. */
 const SEND_ATTEMPTS = 3;
@@ -28,13 +28,10 @@ export interface SendMeans {
  *
  * @throws what the bucket throws; faults of the file are values
  */
-export async function send(
-  { location, key }: { location: BytePath; key: string },
-  means: SendMeans,
-): Promise<Transferred | Untransferred> {
+export async function send(source: FileSource, key: string, means: SendMeans): Promise<Transferred | Untransferred> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await whileUnstable(location, means.disk, (file, before) =>
+      return await whileUnstable(source, means.disk, (file, before) =>
         before.sizeBytes <= SINGLE_PUT_BYTES
           ? sendWhole(file, before, key, means)
           : sendParts(file, before, key, means),

@@ -23,6 +23,7 @@ export interface FileMarks extends Entry {
 export interface WalkedFile extends FileMarks {
   /** When a link or directory that the file was reached by was last put in place; 0 when nothing tells of it. */
   readonly placedMs: number;
+  readonly isLocal: boolean;
 }
 
 /** Something that is there and could not, or must not, be read. A path that ends in "/" stands for all below it. */
@@ -125,8 +126,9 @@ export async function* walk({
     } else if (item.facts === undefined) {
       yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
     } else if (item.facts.kind === "file") {
-      const { sizeBytes, modifiedMs, changedMs, inode } = item.facts;
-      yield { path, sizeBytes, modifiedMs, changedMs, inode, placedMs: Math.max(level.placedMs, item.linkedMs ?? 0) };
+      const { sizeBytes, modifiedMs, changedMs, inode, isLocal } = item.facts;
+      const placedMs = Math.max(level.placedMs, item.linkedMs ?? 0);
+      yield { path, sizeBytes, modifiedMs, changedMs, inode, placedMs, isLocal };
     } else if (item.facts.kind === "directory") {
       // It was a file when its directory was read, and so stands in the wrong place; what is below was not walked.
       const cause = new Error("it became a directory while the source was walked");

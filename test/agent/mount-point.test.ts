@@ -13,7 +13,7 @@ function mountedAt(...directories: string[]): Disk {
     return { kind: "directory", identity: `${at.at(-1)?.length ?? 0}:${path.length}` } as const;
   };
   return diskBut(disk, {
-    facts: async (path) => ({ ...facts(path), sizeBytes: 0, modifiedMs: 0, changedMs: 0, inode: 1 }),
+    facts: async (path) => ({ ...facts(path), sizeBytes: 0, modifiedMs: 0, changedMs: 0, inode: 1, isLocal: false }),
   });
 }
 

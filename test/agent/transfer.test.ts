@@ -49,13 +49,13 @@ function scene(test: { after(hook: () => void): void }, content: string | Buffer
   const bucket = new MemoryBucket();
   const limit = new Limit(4 * PART_PLACES);
   const partBuffers = new PartBuffers();
-  const location = bytePathOf(file);
+  const source = { location: bytePathOf(file), isLocal: false };
   return {
     file,
     bucket,
     limit,
-    send: (on = disk) => send({ location, key: KEY }, { disk: on, bucket, limit, partBuffers }),
-    hasContent: (etag, sizeBytes, on = disk) => hasContent({ location, sizeBytes }, etag, { disk: on, limit }),
+    send: (on = disk) => send(source, KEY, { disk: on, bucket, limit, partBuffers }),
+    hasContent: (etag, sizeBytes, on = disk) => hasContent(source, sizeBytes, etag, { disk: on, limit }),
   };
 }
 
@@ -398,6 +398,7 @@ suite("Whether an object has a file's content", () => {
     crc.writeUInt32BE(crc32(content));
     const sha256 = createHash("sha256").update(content).digest("base64");
     const none = { etag: "e", crc32: undefined, sha256: undefined };
+    const source = { location: bytePathOf(file), isLocal: false };
     for (const [stored, same] of [
       [none, false],
       [{ ...none, crc32: crc.toString("base64") }, true],
@@ -406,9 +407,9 @@ suite("Whether an object has a file's content", () => {
       // The stronger one decides.
       [{ ...none, crc32: crc.toString("base64"), sha256: "x" }, false],
     ] as const)
-      assert.deepEqual(await hasChecksum(bytePathOf(file), stored, { disk, limit }), { state: "compared", same });
+      assert.deepEqual(await hasChecksum(source, stored, { disk, limit }), { state: "compared", same });
     unlinkSync(file);
-    assert.equal((await hasChecksum(bytePathOf(file), { ...none, sha256 }, { disk, limit })).state, "vanished");
+    assert.equal((await hasChecksum(source, { ...none, sha256 }, { disk, limit })).state, "vanished");
   });
 
   test("other content of the same size is another object, and so is any other ETag", async (t) => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
+import { isLocalDevice } from "#agent/local-file-systems.ts";
 import { textOfBytes } from "#agent/escape.ts";
 import type { Disk } from "#agent/ports.ts";
 import { bytePathOf, locationOf, type WalkEntry, type WalkNotice, walk } from "#agent/walk.ts";
@@ -473,6 +474,7 @@ test("facts are those of the file: size, times, and what tells it from others", 
     modifiedMs: Number(stats.mtimeNs) / 1e6,
     changedMs: Number(stats.ctimeNs) / 1e6,
     inode: Number(stats.ino),
+    isLocal: isLocalDevice(stats.dev),
     placedMs: 0,
   });
 });

@@ -5,8 +5,15 @@ import type { WalkedFile, WalkedUnknown } from "#agent/walk.ts";
 export const HOUR_MS = 3_600_000;
 
 export function file(path: string, facts: Partial<WalkedFile> = {}): WalkedFile {
-  const { sizeBytes = 1, modifiedMs = HOUR_MS, changedMs = modifiedMs, inode = 1, placedMs = 0 } = facts;
-  return { path, sizeBytes, modifiedMs, changedMs, inode, placedMs };
+  const {
+    sizeBytes = 1,
+    modifiedMs = HOUR_MS,
+    changedMs = modifiedMs,
+    inode = 1,
+    placedMs = 0,
+    isLocal = false,
+  } = facts;
+  return { path, sizeBytes, modifiedMs, changedMs, inode, placedMs, isLocal };
 }
 
 export function known(path: string, facts: Partial<KnownFile> = {}): KnownFile {

@@ -2,11 +2,11 @@
  * The agent's own part of a run: walk, plan, manifest, baseline, on the real disk, while bucket and queue answer at once
  * and without the network.
  *
- *     node test/bench/bundled.ts one-pass.ts DIRECTORY [STATE-DIRECTORY [send|listed|http]]
+ *     node test/bench/bundled.ts one-pass.ts DIRECTORY [STATE-DIRECTORY [send|listed|http|https]]
  *
  * With a state directory the baseline is kept there: the second time nothing is sent. `listed`: the bucket holds
- * everything, and no baseline knows it; the real client lists it from a server in another process. `http`: the real
- * client puts small files to one.
+ * everything, and no baseline knows it; the real client lists it from a server in another process. `http`, `https`:
+ * the real client puts small files to one.
  */
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
@@ -39,8 +39,11 @@ function etagOf(text: string | Uint8Array): string {
   return createHash("md5").update(text).digest("hex");
 }
 
-const server =
-  what === "http" ? await startPutServer() : what === "listed" ? await startListServer({ directory }) : undefined;
+const server = what.startsWith("http")
+  ? await startPutServer(what === "https")
+  : what === "listed"
+    ? await startListServer({ directory })
+    : undefined;
 const connections = server && connect({ request: quiet, warn: console.warn });
 const real = connections && openBucket(connections, "bench", new AbortController().signal);
 

@@ -283,6 +283,7 @@ export function factsOf(node: Node): FileFacts {
     changedMs,
     identity: `1:${inode}`,
     inode,
+    isLocal: false,
   };
 }
 
