@@ -16,7 +16,7 @@ import { readPage, withoutQuotes } from "#shared/page.ts";
 import { DamagedAnswer, explain, isUnreadableAnswer, nameOf, type Request, statusOf } from "./aws-errors.ts";
 import type { DirectPuts } from "./direct-puts.ts";
 import { type Failure, UploadLost } from "./errors.ts";
-import { inSlices } from "./in-slices.ts";
+import { asLargeContent } from "./large-content.ts";
 import type { Bucket, DeleteFault } from "./ports.ts";
 
 /** How often something is asked for that arrives damaged: the SDK only asks again when no answer came. */
@@ -179,7 +179,7 @@ export function openBucket(
         ChecksumCRC32: checksum(crc32),
       });
       const request = about("write", "s3:PutObject", key);
-      const etag = etagIn(await explained(request, client.send(inSlices(command), withContent(body))), request);
+      const etag = etagIn(await explained(request, client.send(asLargeContent(command), withContent(body))), request);
       return { partNumber, etag, crc32: checksum(crc32) };
     },
 

@@ -9,7 +9,7 @@
  * in which region, by which clock, and what it is called, stays the client's to say. Decision 0008 says why so.
  */
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { inSlices } from "./in-slices.ts";
+import { asLargeContent } from "./large-content.ts";
 
 /** Above this, the cost of the client is hardly seen beside that of the content; from 2 MiB on it asks before it sends. */
 const DIRECT_BYTES = 1024 * 1024;
@@ -72,7 +72,7 @@ export class DirectPuts {
   }
 
   async #send(put: Put, options: PutOptions): Promise<PutOutput> {
-    if (put.Body.length > DIRECT_BYTES) return this.#client.send(inSlices(new PutObjectCommand(put)), options);
+    if (put.Body.length > DIRECT_BYTES) return this.#client.send(asLargeContent(new PutObjectCommand(put)), options);
     const request = this.#model?.bucket === put.Bucket ? await signed(put, this.#model, this.#client) : undefined;
     if (request === undefined) return this.#sendByClient(put, options, undefined);
     const firstTry = this.#client.config.requestHandler.handle(request, options);
