@@ -26,14 +26,14 @@ export function listShard(
   range: PathRange,
   steps: readonly Step[],
   listing: Listing,
-): AsyncGenerator<ObjectEntry, void, undefined> {
+): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
   return listAhead(subRanges(range, steps), (part) => listPart(part, listing), AHEAD);
 }
 
 async function* listPart(
   range: PathRange,
   { bucket, target, check }: Listing,
-): AsyncGenerator<ObjectEntry, void, undefined> {
+): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
   const fetchPage = async (page: PageRequest): Promise<Page> => {
     check();
     return bucket.fetchPage(page);

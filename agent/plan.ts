@@ -19,7 +19,7 @@
  * checksums, what would be kept is compared as well. Why this is enough: docs/decisions/0007.
  */
 import { isFolderMarker, type ObjectEntry, UnknownDirectories } from "#shared/entry.ts";
-import { march } from "#shared/march.ts";
+import { type Entries, march } from "#shared/march.ts";
 import type { KnownFile } from "./baseline.ts";
 import type { Step } from "./steps.ts";
 import type { FileMarks, WalkedFile, WalkedUnknown } from "./walk.ts";
@@ -80,7 +80,7 @@ export function* planKnown(
 /** The plan of a shard that is listed. */
 export async function* planListed(
   steps: readonly Step[],
-  listing: AsyncIterable<ObjectEntry>,
+  listing: Entries<ObjectEntry>,
   doubts: Doubts,
 ): AsyncGenerator<Action, void, undefined> {
   const unknownDirectories = new UnknownDirectories();

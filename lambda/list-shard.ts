@@ -36,7 +36,7 @@ interface ListingSizes {
 export function listShard(
   listing: ShardListing,
   { jumpAfterObjects = JUMP_AFTER_OBJECTS, rangeEntries }: ListingSizes = {},
-): AsyncGenerator<ObjectEntry, void, undefined> {
+): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
   const ranges = subRanges(listing.range, listing.entries, rangeEntries);
   return listAhead(ranges, (range) => listPart({ ...listing, range }, jumpAfterObjects), AHEAD);
 }
@@ -44,7 +44,7 @@ export function listShard(
 async function* listPart(
   { fetchPage, keyPrefix, range, entries, findings }: ShardListing,
   jumpAfterObjects: number,
-): AsyncGenerator<ObjectEntry, void, undefined> {
+): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
   const maxPathBytes = MAX_KEY_BYTES - keyBytes(keyPrefix);
   let { after } = range;
   // The border may be a directory that the agent could not read: what is below it comes after.
@@ -52,18 +52,19 @@ async function* listPart(
   for (let jump = true; jump; ) {
     jump = false;
     let objectsSinceEntry = 0;
-    for await (const object of listRange(fetchPage, keyPrefix, { after, through: range.through })) {
-      yield object;
-      objectsSinceEntry += 1;
-      let next = entries[position];
-      while (next !== undefined && compareKeys(next.path, object.path) <= 0) {
-        objectsSinceEntry = 0;
-        position += 1;
-        next = entries[position];
+    for await (const page of listRange(fetchPage, keyPrefix, { after, through: range.through })) {
+      yield page;
+      for (const { path } of page) {
+        objectsSinceEntry += 1;
+        for (let next = entries[position]; next !== undefined && compareKeys(next.path, path) <= 0; ) {
+          objectsSinceEntry = 0;
+          position += 1;
+          next = entries[position];
+        }
       }
       if (objectsSinceEntry < jumpAfterObjects) continue;
-      const passed = entries[position - 1];
-      if (passed !== undefined && isUnknownDirectory(passed) && object.path.startsWith(passed.path)) {
+      const [passed, next] = [entries[position - 1], entries[position]];
+      if (passed !== undefined && isUnknownDirectory(passed) && page.at(-1)?.path.startsWith(passed.path)) {
         after = lastKeyBelow(passed.path, maxPathBytes);
       } else if (findings.full && next !== undefined) {
         after = pathBefore(next.path, maxPathBytes);

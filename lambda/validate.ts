@@ -11,7 +11,7 @@ import {
   UnknownDirectories,
 } from "#shared/entry.ts";
 import { ManifestError } from "#shared/manifest.ts";
-import { march, OrderError } from "#shared/march.ts";
+import { type Entries, march, OrderError } from "#shared/march.ts";
 import { type Finding, NO_TOTALS, type Totals } from "#shared/report.ts";
 
 /** Where the findings go, in key order. */
@@ -39,7 +39,7 @@ export interface FindingsSink {
  */
 export async function validateShard(
   entries: readonly ManifestEntry[],
-  objects: AsyncIterable<ObjectEntry> | Iterable<ObjectEntry>,
+  objects: Entries<ObjectEntry>,
   findings: FindingsSink,
 ): Promise<Totals> {
   const totals = { ...NO_TOTALS };

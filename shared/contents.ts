@@ -145,14 +145,17 @@ interface MiddlewareStack {
     middleware: (next: Handler, context: { readonly commandName?: string }) => Handler,
     options: { readonly step: "deserialize"; readonly name: string; readonly priority: "high" | "low" },
   ): void;
+  remove(name: string): boolean;
 }
 
 /**
  * Has a client's listings read here as far as they are plain: before the SDK reads an answer the objects are taken out of
- * it, and afterwards put into what it has read. All else remains the SDK's: errors, retries, the rest of the page.
+ * it, and afterwards put into what it has read. All else remains the SDK's: errors, retries, the rest of the page. Its own
+ * log is taken away, for which it copies each object of an answer, also where nobody reads it.
  */
 export function readContentsFirst(client: { readonly middlewareStack: unknown }): void {
   const stack = client.middlewareStack as MiddlewareStack;
+  stack.remove("loggerMiddleware");
   const taken = new WeakMap<object, Contents>();
   stack.add(
     (next, { commandName }) =>

@@ -29,17 +29,21 @@ export function subRanges(
 export interface Ahead {
   /** How many ranges are listed side by side. */
   readonly ranges: number;
-  /** How many objects of a range wait in memory; a bucket may hold millions between two files. */
+  /** With so many objects of a range in memory, no further page of it is asked for: a bucket may hold millions of them. */
   readonly objects: number;
 }
 
-/** @param list yields the objects of a range in key order */
+/**
+ * Yields page after page.
+ *
+ * @param list yields the objects of a range in key order, page by page
+ */
 export async function* listAhead(
   ranges: readonly PathRange[],
-  list: (range: PathRange) => AsyncIterable<ObjectEntry>,
+  list: (range: PathRange) => AsyncIterable<readonly ObjectEntry[]>,
   ahead: Ahead,
-): AsyncGenerator<ObjectEntry, void, undefined> {
-  const readers: ReadAhead<ObjectEntry>[] = [];
+): AsyncGenerator<readonly ObjectEntry[], void, undefined> {
+  const readers: ReadAhead[] = [];
   let begun = 0;
   const begin = () => {
     const range = ranges[begun++];
@@ -48,7 +52,7 @@ export async function* listAhead(
   try {
     while (begun < ahead.ranges) begin();
     for (let reader = readers[0]; reader !== undefined; reader = readers[0]) {
-      yield* reader.read();
+      for (let page = await reader.next(); page !== undefined; page = await reader.next()) yield page;
       readers.shift();
       begin();
     }
@@ -57,32 +61,32 @@ export async function* listAhead(
   }
 }
 
-/** Reads a stream before anybody asks, up to a number of items. */
-class ReadAhead<T> {
-  readonly #most: number;
+/** Reads pages before anybody asks, up to a number of objects. */
+class ReadAhead {
+  readonly #mostObjects: number;
   readonly #reading: Promise<void>;
-  #waiting: T[] = [];
+  readonly #waiting: (readonly ObjectEntry[])[] = [];
   #ended = false;
   #stopped = false;
   #fault: { readonly cause: unknown } | undefined;
   #wakeReader: () => void = () => {};
   #wakeSource: () => void = () => {};
 
-  constructor(items: AsyncIterable<T>, most: number) {
-    this.#most = most;
-    this.#reading = this.#readAll(items);
+  constructor(pages: AsyncIterable<readonly ObjectEntry[]>, mostObjects: number) {
+    this.#mostObjects = mostObjects;
+    this.#reading = this.#readAll(pages);
   }
 
-  async *read(): AsyncGenerator<T, void, undefined> {
-    while (true) {
-      while (this.#waiting.length > 0) {
-        const batch = this.#waiting;
-        this.#waiting = [];
+  /** Undefined after the last page. */
+  async next(): Promise<readonly ObjectEntry[] | undefined> {
+    for (;;) {
+      const page = this.#waiting.shift();
+      if (page !== undefined) {
         this.#wakeSource();
-        yield* batch;
+        return page;
       }
       if (this.#fault !== undefined) throw this.#fault.cause;
-      if (this.#ended) return;
+      if (this.#ended) return undefined;
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
       });
@@ -96,16 +100,16 @@ class ReadAhead<T> {
     await this.#reading;
   }
 
-  async #readAll(items: AsyncIterable<T>): Promise<void> {
+  async #readAll(pages: AsyncIterable<readonly ObjectEntry[]>): Promise<void> {
     try {
-      for await (const item of items) {
+      for await (const page of pages) {
         if (this.#stopped) return;
-        this.#waiting.push(item);
+        this.#waiting.push(page);
         this.#wakeReader();
-        if (this.#waiting.length < this.#most) continue;
-        await new Promise<void>((resolve) => {
-          this.#wakeSource = resolve;
-        });
+        while (this.#isFull && !this.#stopped)
+          await new Promise<void>((resolve) => {
+            this.#wakeSource = resolve;
+          });
       }
     } catch (cause) {
       this.#fault = { cause };
@@ -113,5 +117,9 @@ class ReadAhead<T> {
       this.#ended = true;
       this.#wakeReader();
     }
+  }
+
+  get #isFull(): boolean {
+    return this.#waiting.reduce((sum, { length }) => sum + length, 0) >= this.#mostObjects;
   }
 }

@@ -41,7 +41,7 @@ export class ListingError extends Error {
 }
 
 /**
- * Yields the objects of a range in key order, by their paths. At the level of a whole bucket the validator's own
+ * Yields the objects of a range in key order, by their paths, page by page. At the level of a whole bucket the validator's own
  * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only after a
  * page without a key: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two
  * to four times the CPU of a page).
@@ -52,7 +52,7 @@ export async function* listRange(
   fetchPage: (request: PageRequest) => Promise<Page>,
   keyPrefix: string,
   range: PathRange,
-): AsyncGenerator<ObjectEntry, void, undefined> {
+): AsyncGenerator<ObjectEntry[], void, undefined> {
   const through = range.through === null ? undefined : keyPrefix + range.through;
   let previous = range.after === null ? undefined : keyPrefix + range.after;
   let startAfter = previous;
@@ -64,17 +64,23 @@ export async function* listRange(
     if (page.truncated && page.nextToken === token) throw new ListingError("it repeats its token");
     emptyPages = page.objects.length === 0 ? emptyPages + 1 : 0;
     if (emptyPages > MAX_EMPTY_PAGES) throw new ListingError("it goes on and on without a key");
+    const objects: ObjectEntry[] = [];
+    let isOver = !page.truncated;
     for (const object of page.objects) {
       if (!object.key.startsWith(keyPrefix)) throw new ListingError("it shows a key outside the prefix");
       if (previous !== undefined && compareKeys(previous, object.key) >= 0)
         throw new ListingError("its keys do not ascend");
       previous = object.key;
-      if (through !== undefined && compareKeys(object.key, through) > 0) return;
+      if (through !== undefined && compareKeys(object.key, through) > 0) {
+        isOver = true;
+        break;
+      }
       if (isReserved(object.key)) continue;
       const { key, sizeBytes, etag, modifiedMs } = object;
-      yield { path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs };
+      objects.push({ path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs });
     }
-    if (!page.truncated) return;
+    if (objects.length > 0) yield objects;
+    if (isOver) return;
     const last = page.objects.at(-1)?.key;
     if (last !== undefined && isReserved(last)) previous = lastKeyBelow(RESERVED_PREFIX);
     token = last === undefined ? page.nextToken : undefined;

@@ -19,20 +19,58 @@ export class OrderError extends Error {
   override readonly name = "OrderError";
 }
 
-/** Passes a stream on, and stops it with an {@link OrderError} as soon as it does not ascend. */
-async function* ascending<E extends Entry>(
-  entries: AsyncIterable<E> | Iterable<E>,
-  name: string,
-): AsyncGenerator<E, void, undefined> {
-  let previous: string | undefined;
-  for await (const entry of entries) {
-    if (previous !== undefined && compareKeys(previous, entry.path) >= 0)
-      throw new OrderError(
-        `the ${name} does not ascend: ${JSON.stringify(entry.path)} came after ${JSON.stringify(previous)}`,
-      );
-    previous = entry.path;
-    yield entry;
+/** Entries in key order: all of them, or as they arrive, alone or several at a time. */
+export type Entries<E extends Entry> = Iterable<E> | AsyncIterable<E | readonly E[]>;
+
+/** Takes entries one after the other, and stops with an {@link OrderError} as soon as they do not ascend. */
+class Ascending<E extends Entry> {
+  readonly #name: string;
+  readonly #source: Iterator<E> | AsyncIterator<E | readonly E[]>;
+  /** What has arrived, and how much of it was taken. */
+  #batch: readonly E[] = [];
+  #taken = 0;
+  #previous: string | undefined;
+
+  constructor(entries: Entries<E>, name: string) {
+    this.#name = name;
+    this.#source = Symbol.asyncIterator in entries ? entries[Symbol.asyncIterator]() : entries[Symbol.iterator]();
   }
+
+  /** The next entry, undefined after the last: at once where it is there, for a promise costs more than a comparison. */
+  next(): E | undefined | Promise<E | undefined> {
+    const entry = this.#batch[this.#taken++];
+    return entry === undefined ? this.#arriving() : this.#checked(entry);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
+
+  async #arriving(): Promise<E | undefined> {
+    for (;;) {
+      const { done, value } = await this.#source.next();
+      if (done) return undefined;
+      if (!isBatch(value)) return this.#checked(value);
+      this.#batch = value;
+      this.#taken = 1;
+      const [first] = value;
+      if (first !== undefined) return this.#checked(first);
+    }
+  }
+
+  #checked(entry: E): E {
+    const { path } = entry;
+    if (this.#previous !== undefined && compareKeys(this.#previous, path) >= 0)
+      throw new OrderError(
+        `the ${this.#name} does not ascend: ${JSON.stringify(path)} came after ${JSON.stringify(this.#previous)}`,
+      );
+    this.#previous = path;
+    return entry;
+  }
+}
+
+function isBatch<E>(value: E | readonly E[]): value is readonly E[] {
+  return Array.isArray(value);
 }
 
 /**
@@ -41,30 +79,30 @@ async function* ascending<E extends Entry>(
  * @throws {OrderError} when one of the streams does not ascend
  */
 export async function* march<S extends Entry, T extends Entry>(
-  source: AsyncIterable<S> | Iterable<S>,
-  target: AsyncIterable<T> | Iterable<T>,
+  source: Entries<S>,
+  target: Entries<T>,
 ): AsyncGenerator<Step<S, T>, void, undefined> {
-  const sources = ascending(source, "source");
-  const targets = ascending(target, "target");
+  const sources = new Ascending(source, "source");
+  const targets = new Ascending(target, "target");
   try {
     let left = await sources.next();
     let right = await targets.next();
-    while (!left.done || !right.done) {
-      const order = left.done ? 1 : right.done ? -1 : compareKeys(left.value.path, right.value.path);
-      if (order < 0 && !left.done) {
-        yield { source: left.value, target: undefined };
-        left = await sources.next();
-      } else if (order > 0 && !right.done) {
-        yield { source: undefined, target: right.value };
-        right = await targets.next();
-      } else if (!left.done && !right.done) {
-        yield { source: left.value, target: right.value };
-        left = await sources.next();
-        right = await targets.next();
+    while (left !== undefined || right !== undefined) {
+      const order = left === undefined ? 1 : right === undefined ? -1 : compareKeys(left.path, right.path);
+      if (order < 0 && left !== undefined) yield { source: left, target: undefined };
+      else if (order > 0 && right !== undefined) yield { source: undefined, target: right };
+      else if (left !== undefined && right !== undefined) yield { source: left, target: right };
+      if (order <= 0) {
+        const next = sources.next();
+        left = next instanceof Promise ? await next : next;
+      }
+      if (order >= 0) {
+        const next = targets.next();
+        right = next instanceof Promise ? await next : next;
       }
     }
   } finally {
-    await sources.return();
-    await targets.return();
+    await sources.close();
+    await targets.close();
   }
 }

@@ -99,9 +99,8 @@ async function failureOf(work: Promise<unknown>): Promise<Failure> {
 }
 
 async function keysOf({ bucket }: FakeS3): Promise<string[]> {
-  const paths: string[] = [];
-  for await (const { path } of listRange((request) => bucket.fetchPage(request), "p/", ALL)) paths.push(path);
-  return paths;
+  const pages = await Array.fromAsync(listRange((request) => bucket.fetchPage(request), "p/", ALL));
+  return pages.flat().map(({ path }) => path);
 }
 
 for (const { name, before, cannot, action, hidden, good, call } of CALLS) {

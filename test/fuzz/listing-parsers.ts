@@ -86,7 +86,7 @@ async function readListing({ pages, prefix, range }: Listing): Promise<Listing> 
       : (page?.objects ?? []);
     return { objects, truncated: page?.truncated ?? false, nextToken: page?.nextToken };
   };
-  const entries = await Array.fromAsync(listRange(fetchPage, prefix, range));
+  const entries = (await Array.fromAsync(listRange(fetchPage, prefix, range))).flat();
   const paths = entries.map(({ path }) => path);
   assert.deepEqual(paths, [...new Set(paths)].sort(byBytes));
   for (const path of paths) assert.ok(inRange(range, path) && !(prefix + path).startsWith(".cback/"));

@@ -111,6 +111,16 @@ describe("a page's objects, read without the SDK", () => {
       await agrees([text]);
     });
 
+  test("no object is copied for the SDK's own log", async () => {
+    const names: string[] = [];
+    await pageOfAnswer([page(contents(WHOLE))], (client) => {
+      assert.match(client.middlewareStack.identify().join("\n"), /^loggerMiddleware/m);
+      readContentsFirst(client);
+      names.push(...client.middlewareStack.identify());
+    });
+    assert.ok(names.length > 0 && !names.some((name) => name.startsWith("loggerMiddleware")));
+  });
+
   test("what is left of a page has no object any more", () => {
     const { contents: taken, rest } = takeContents(page(contents(WHOLE) + contents(WHOLE), 2)) ?? {};
     assert.equal(taken?.length, 2);

@@ -2,15 +2,25 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Entry } from "#shared/entry.ts";
-import { march, OrderError } from "#shared/march.ts";
+import { type Entries, march, OrderError } from "#shared/march.ts";
 import { byBytes, text } from "./arbitrary.ts";
 
 const entriesOf = (paths: Iterable<string>): Entry[] => [...paths].map((path) => ({ path }));
 const ascendingPaths = fc.uniqueArray(text, { maxLength: 20 }).map((paths) => paths.sort(byBytes));
 
-async function stepsOf(source: Iterable<Entry>, target: Iterable<Entry>): Promise<[string | null, string | null][]> {
+async function stepsOf(source: Entries<Entry>, target: Entries<Entry>): Promise<[string | null, string | null][]> {
   const steps = await Array.fromAsync(march(source, target));
   return steps.map((step) => [step.source?.path ?? null, step.target?.path ?? null]);
+}
+
+/** Batches of these sizes, 1 standing for an entry alone; then the rest, one by one. */
+async function* arrivingOf(paths: readonly string[], sizes: readonly number[]): AsyncGenerator<Entry | Entry[]> {
+  const entries = entriesOf(paths);
+  for (const size of sizes) {
+    const [alone] = size === 1 ? entries.splice(0, 1) : [];
+    yield alone ?? entries.splice(0, size);
+  }
+  yield* entries;
 }
 
 describe("march", () => {
@@ -52,6 +62,26 @@ describe("march", () => {
         assert.deepEqual(await stepsOf(entriesOf(source), entriesOf(target)), expected);
       }),
     );
+  });
+
+  test("yields the same of what arrives later, alone or several at a time", async () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(
+        ascendingPaths,
+        ascendingPaths,
+        sizes,
+        sizes,
+        async (source, target, sourceSizes, targetSizes) => {
+          const expected = await stepsOf(entriesOf(source), entriesOf(target));
+          const arriving = await stepsOf(arrivingOf(source, sourceSizes), arrivingOf(target, targetSizes));
+          assert.deepEqual(arriving, expected);
+        },
+      ),
+    );
+    const torn = arrivingOf(["a", "c", "b"], [2, 1]);
+    await assert.rejects(stepsOf(torn, []), OrderError, "from one batch to the next");
+    await assert.rejects(stepsOf(arrivingOf(["b", "a"], [2]), []), OrderError, "within a batch");
   });
 
   test("refuses a side that does not ascend or repeats a path, and names it", async () => {
