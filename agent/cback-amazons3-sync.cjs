@@ -1,7 +1,12 @@
-#!/usr/bin/env node
+#!/usr/bin/env sh
+":" //; MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" exec node "$0" "$@"
 /*
  * The entry of the command. Its one job: say in one line that Node.js is too old, where it is, and else start the agent.
  * Old versions must be able to parse this file, so it keeps to the syntax of ECMAScript 5 (a test holds it to that).
+ *
+ * It is a shell script for its first two lines, a program for Node.js as a whole: only the environment that a process
+ * begins with can tell glibc to keep one pool of memory instead of one for each thread, which is 10 MB less (decision
+ * 0016). Where it is given to node by name, it runs all the same.
  */
 "use strict";
 

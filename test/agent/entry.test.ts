@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { suite, test } from "node:test";
 import { parse } from "acorn";
 import { OUTCOMES } from "#agent/exit-code.ts";
+import { temporaryFolder } from "#test/temporary-folder.ts";
 
 const ENTRY = join(import.meta.dirname, "../../agent/cback-amazons3-sync.cjs");
 
@@ -41,4 +42,50 @@ for (const version of ["24.0.0", "100.1.0"]) {
 test("package.json asks for the same version as the entry", () => {
   const { engines } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
   assert.ok(readFileSync(ENTRY, "utf8").includes(`NEEDED_MAJOR = ${engines.node.replace(">=", "")};`));
+});
+
+suite("As a program, the entry", () => {
+  /** The entry under another name, as package managers install it, and on PATH a shell and what is given for Node.js. */
+  function installed(scope: { after(hook: () => void): void }, program: string | undefined) {
+    const folder = temporaryFolder(scope);
+    symlinkSync("/bin/sh", join(folder, "sh"));
+    if (program !== undefined) writeFileSync(join(folder, "node"), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
+    const entry = join(folder, "entry.cjs");
+    copyFileSync(ENTRY, entry);
+    chmodSync(entry, 0o755);
+    symlinkSync(entry, join(folder, "command"));
+    return (args: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
+      spawnSync(join(folder, "command"), args, { encoding: "utf8", env: { PATH: folder, ...environment } });
+  }
+
+  test("is given to the Node.js that is on PATH, with all arguments as they are", (t) => {
+    const run = installed(t, `printf '%s\\n' "$@"`);
+    const args = ["a b", "", "*", "$(x)", "--", "-"];
+    const { status, stdout } = run(args);
+    const [script = "", ...given] = stdout.split("\n").slice(0, -1);
+    assert.deepEqual([status, given], [0, args]);
+    assert.equal(realpathSync(script), realpathSync(join(script, "..", "entry.cjs")));
+  });
+
+  test("keeps one pool of memory, unless the environment says otherwise", (t) => {
+    const run = installed(t, `echo "$MALLOC_ARENA_MAX"`);
+    assert.equal(run([]).stdout, "1\n");
+    assert.equal(run([], { MALLOC_ARENA_MAX: "4" }).stdout, "4\n");
+  });
+
+  test("ends as Node.js ends", (t) => {
+    assert.equal(installed(t, "exit 7")([]).status, 7);
+    assert.equal(installed(t, "kill -TERM $$")([]).signal, "SIGTERM");
+  });
+
+  test("is the agent", (t) => {
+    const run = installed(t, `exec "${process.execPath}" "${ENTRY}" "$2"`);
+    assert.match(run(["--version"]).stdout, /^cback-amazons3-sync \d/);
+  });
+
+  test("without Node.js says that it is missing", (t) => {
+    const { status, stderr } = installed(t, undefined)([]);
+    assert.equal(status, 127);
+    assert.match(stderr, /node.*not found/);
+  });
 });

@@ -3,7 +3,7 @@
  * in front of both, the built command, the tools. All of it is in one folder and goes with it.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateBucketCommand, DeleteObjectsCommand, paginateListObjectsV2, S3Client } from "@aws-sdk/client-s3";
@@ -26,6 +26,8 @@ import { environmentFor, findTools, OURS, type Task, type Tool } from "./tools.t
 const BUCKET = "cback-bench";
 const PROFILE = "bench";
 const QUIET_MS = 500;
+/** One that lists and one that reads. The server lists on the same processors: more would only run out of their minute. */
+const VALIDATORS_PER_PROCESSOR = 2;
 
 /** Past the proxies, where bandwidth and CPU of this machine are what counts, or through them. */
 export type Route = "direct" | "proxies";
@@ -187,11 +189,13 @@ async function assemble({ engineOnly, say, cleanups }: StageRequest): Promise<Pa
       `[${PROFILE}]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
       { mode: 0o600 },
     );
-  await addFunctionSettings(engineFiles(engineFolder), BUCKET, engine.environment, {
+  const settings = {
     AWS_ENDPOINT_URL_S3: validatorProxy.endpoint,
     // Its role's credentials are known to the engine alone.
     ...(server === undefined ? {} : { AWS_PROFILE: PROFILE, AWS_SHARED_CREDENTIALS_FILE: credentialsFile }),
-  });
+  };
+  const mostAtOnce = VALIDATORS_PER_PROCESSOR * availableParallelism();
+  await addFunctionSettings(engineFiles(engineFolder), BUCKET, engine.environment, settings, mostAtOnce);
   // Deferred last, so that it comes first: nothing is measured while the rest goes.
   const ending = new AbortController();
   cleanups.defer(() => ending.abort());

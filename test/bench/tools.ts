@@ -3,7 +3,7 @@
  * called for the same work, with the settings that are known to be its fastest. Knows nothing of what is measured.
  */
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import type { Command } from "./measure.ts";
 import { versionIn } from "./s3-server.ts";
 
@@ -43,12 +43,15 @@ export interface Built {
 }
 
 export const OURS = "ours";
+/** Ours starts the Node.js that comes first, which is to be this one. */
+export const TOOLS_PATH = [dirname(process.execPath), process.env.PATH ?? ""].join(delimiter);
 const RCLONE_REMOTE = "bench";
 const RCLONE_SETTINGS = ["--size-only", "--fast-list", "--transfers=32", "--checkers=32", "--quiet"];
 
 export function environmentFor(base: NodeJS.ProcessEnv, { s3, engine }: Endpoints): NodeJS.ProcessEnv {
   return {
     ...base,
+    PATH: TOOLS_PATH,
     AWS_ENDPOINT_URL: engine,
     AWS_ENDPOINT_URL_S3: s3,
     // s5cmd knows no other name.
@@ -89,10 +92,10 @@ export function findTools({ agent, plainSdk }: Built, ownVersion: string): Tool[
       version: ownVersion,
       sync(task) {
         const log = join(task.stateDirectory, "agent.log");
-        return [command(task, node, agent, "--logfile", log, task.directory, urlOf(task))];
+        return [command(task, agent, "--logfile", log, task.directory, urlOf(task))];
       },
       check: () => [],
-      startArgv: [node, agent, "--help"],
+      startArgv: [agent, "--help"],
     },
     peer("aws", ["aws", "--version"], {
       sync: (task) => [command(task, "aws", "s3", "sync", "--only-show-errors", task.directory, urlOf(task))],

@@ -6,7 +6,7 @@ import { AS_S3, type Latency, NONE } from "./latency-proxy.ts";
 import { type Command, CommandFailed, type Figures, type Measured } from "./measure.ts";
 import type { Row, WorkResult } from "./results.ts";
 import type { Route, Stage } from "./stage.ts";
-import { OURS, type Tool } from "./tools.ts";
+import { OURS, TOOLS_PATH, type Tool } from "./tools.ts";
 import { fillTree } from "./tree.ts";
 
 const MIB = 1024 * 1024;
@@ -264,7 +264,7 @@ async function growTo(stage: Stage, tools: readonly Tool[], files: number): Prom
 async function starts(stage: Stage, tools: readonly Tool[], count: number): Promise<Row[]> {
   const node = { name: "node -e 0", isPeer: false, startArgv: [process.execPath, "-e", "0"] };
   const records = [node, ...tools].map((tool) => ({ tool, ...newRecord() }));
-  const environment = { PATH: process.env.PATH, HOME: stage.folder, TMPDIR: stage.folder };
+  const environment = { PATH: TOOLS_PATH, HOME: stage.folder, TMPDIR: stage.folder };
   for (let round = 0; round <= count; round++) {
     for (const record of records) {
       const measured = await stage.measure([{ argv: record.tool.startArgv, environment }]);

@@ -21,12 +21,12 @@ const MINIATURES: readonly Replacement[] = [
   { file: "shared/list-ahead.ts", text: "RANGE_ENTRIES = 980", by: "RANGE_ENTRIES = 2" },
   {
     file: "agent/list-shard.ts",
-    text: "AHEAD: Ahead = { ranges: 4, objects: 1_000 }",
+    text: "AHEAD: Ahead = { ranges: 7, objects: 1_000 }",
     by: "AHEAD: Ahead = { ranges: 2, objects: 3 }",
   },
   {
     file: "lambda/list-shard.ts",
-    text: "AHEAD: Ahead = { ranges: 4, objects: 1_000 }",
+    text: "AHEAD: Ahead = { ranges: 7, objects: 1_000 }",
     by: "AHEAD: Ahead = { ranges: 3, objects: 2 }",
   },
   { file: "agent/spool.ts", text: "BATCH_DELETIONS = 1_000", by: "BATCH_DELETIONS = 2" },
