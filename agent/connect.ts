@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { LambdaClient } from "@aws-sdk/client-lambda";
+import type { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { readContentsFirst } from "#shared/contents.ts";
@@ -14,7 +14,6 @@ import { isMissingBucket } from "./aws-errors.ts";
 import { openBaselines } from "./baseline-store.ts";
 import { openBucket } from "./bucket.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "./concurrency.ts";
-import { diagnose } from "./diagnose.ts";
 import { DirectPuts } from "./direct-puts.ts";
 import { disk } from "./disk.ts";
 import { Failure } from "./errors.ts";
@@ -58,7 +57,8 @@ export interface Connections {
   readonly sqs: SQSClient;
   /** Tries nothing again, for questions that the run does not hang on. */
   readonly sqsOnce: SQSClient;
-  readonly lambda: LambdaClient;
+  /** Loaded when it is asked for: few runs need it, and it takes some megabytes. */
+  lambda(): Promise<LambdaClient>;
   close(): void;
 }
 
@@ -102,17 +102,28 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
     retryStrategy: new Retries({ ...retryLimits, attempts: 1 }),
     useQueueUrlAsEndpoint: !endpointSet,
   });
-  const lambda = new LambdaClient(shared());
-  // Their middleware stacks differ only in the types of what passes through.
-  const clients = [s3, sqs, sqsOnce, lambda];
-  for (const client of clients) tellRequests(client as S3Client, log);
+  const clients: { destroy(): void }[] = [];
+  const keep = (client: { destroy(): void }) => {
+    clients.push(client);
+    // Their middleware stacks differ only in the types of what passes through.
+    tellRequests(client as S3Client, log);
+  };
+  for (const client of [s3, sqs, sqsOnce]) keep(client);
+  let lambda: LambdaClient | undefined;
   return {
     s3,
     puts: new DirectPuts(s3, (key, send) => told(`S3 PutObject [${key}]`, send, (output) => output, log)),
     files,
     sqs,
     sqsOnce,
-    lambda,
+    async lambda() {
+      const { LambdaClient } = await import("@aws-sdk/client-lambda");
+      if (lambda === undefined) {
+        lambda = new LambdaClient(shared());
+        keep(lambda);
+      }
+      return lambda;
+    },
     close() {
       for (const client of clients) client.destroy();
     },
@@ -213,7 +224,10 @@ export async function openPorts({
     clock: systemClock(signal),
     baselines: openBaselines(stateDirectory),
     randomBytes,
-    diagnose: async () => (await diagnose({ sqs, lambda, queueUrl: url })).lines,
+    async diagnose() {
+      const { diagnose } = await import("./diagnose.ts");
+      return (await diagnose({ sqs, lambda: await lambda(), queueUrl: url })).lines;
+    },
   };
 }
 

@@ -21,7 +21,7 @@ export async function lookUp(
     const { sqs, lambda } = connections;
     const queueUrl =
       givenQueueUrl ?? (await findQueue(sqs, target?.bucket ?? "", AbortSignal.timeout(FIND_QUEUE_TIMEOUT_MS)));
-    const { lines, validatorVersion } = await diagnose({ sqs, lambda, queueUrl });
+    const { lines, validatorVersion } = await diagnose({ sqs, lambda: await lambda(), queueUrl });
     return [
       ["Queue URL", queueUrl],
       ["Validator", validatorVersion === undefined ? "version not known" : `version ${validatorVersion}`],

@@ -292,7 +292,7 @@ suite("The diagnosis", () => {
       return answers[action] ?? { status: 404 };
     });
     const { sqs, lambda } = s3.connections;
-    return diagnose({ sqs, lambda, queueUrl: `${s3.endpoint}/111122223333/queue` });
+    return diagnose({ sqs, lambda: await lambda(), queueUrl: `${s3.endpoint}/111122223333/queue` });
   }
 
   test("fault 65: tells what queue, dead letters, mapping and function show", async (t) => {
