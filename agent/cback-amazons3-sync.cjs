@@ -1,5 +1,5 @@
-#!/usr/bin/env sh
-":" //; MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}" exec node "$0" "$@"
+#!/bin/sh
+":" //; export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"; exec node "$0" "$@"
 /*
  * The entry of the command. Its one job: say in one line that Node.js is too old, where it is, and else start the agent.
  * Old versions must be able to parse this file, so it keeps to the syntax of ECMAScript 5 (a test holds it to that).
@@ -16,7 +16,6 @@ var EXIT_CODE_TOO_OLD = 1;
 
 var version = process.versions.node;
 
-// Not written as an argument of write(): the formatter puts a comma after that, which old versions refuse.
 var message =
   "cback-amazons3-sync: Node.js " +
   NEEDED_MAJOR +

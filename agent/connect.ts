@@ -10,7 +10,7 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { readContentsFirst } from "#shared/contents.ts";
 import type { Target } from "#shared/target.ts";
 import { counted } from "./amounts.ts";
-import { isMissingBucket } from "./aws-errors.ts";
+import { isMissingBucket, messageOf } from "./aws-errors.ts";
 import { openBaselines } from "./baseline-store.ts";
 import { openBucket } from "./bucket.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "./concurrency.ts";
@@ -225,8 +225,13 @@ export async function openPorts({
     baselines: openBaselines(stateDirectory),
     randomBytes,
     async diagnose() {
-      const { diagnose } = await import("./diagnose.ts");
-      return (await diagnose({ sqs, lambda: await lambda(), queueUrl: url })).lines;
+      try {
+        const { diagnose } = await import("./diagnose.ts");
+        return (await diagnose({ sqs, lambda: await lambda(), queueUrl: url })).lines;
+      } catch (error) {
+        // What is loaded this late may have been replaced by another version, or be one file too many.
+        return [`Queue and validator: not known (${messageOf(error)}).`];
+      }
     },
   };
 }

@@ -3,7 +3,7 @@ import { type BigIntStats, close, closeSync, constants, fstat, fstatSync, lstat,
 import { opendir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { isLocalDevice } from "./local-file-systems.ts";
+import { closesAtOnce, isLocalDevice } from "./local-file-systems.ts";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -18,6 +18,8 @@ const LAST_OPEN_DELAY_MS = 2_560;
 /** Some file systems have inode numbers that a JavaScript number rounds: two directories would look like one. */
 const BIG = { bigint: true } as const;
 const NANOSECONDS_PER_MS = 1_000_000;
+/** Should a file lose its name meanwhile, so many bytes are soon given back. */
+const QUICK_CLOSE_BYTES = 1024 * 1024;
 
 /** The calls of node:fs/promises, which take half as much CPU again for what they keep of each open file. */
 const call = {
@@ -55,8 +57,9 @@ export const disk: Disk = {
 
 class DescribedFile implements OpenFile {
   readonly #descriptor: number;
-  /** Then what the kernel does from memory is done at once: to have one of Node's threads do it takes ten times as long. */
+  /** Then what the kernel tells from memory is asked at once: to have one of Node's threads do it takes ten times as long. */
   #isLocal: boolean;
+  #closesAtOnce = false;
 
   constructor(descriptor: number, isLocal: boolean) {
     this.#descriptor = descriptor;
@@ -64,9 +67,13 @@ class DescribedFile implements OpenFile {
   }
 
   async facts(): Promise<FileFacts> {
-    const facts = factsOf(this.#isLocal ? fstatSync(this.#descriptor, BIG) : await call.fstat(this.#descriptor, BIG));
+    const stats = this.#isLocal ? fstatSync(this.#descriptor, BIG) : await call.fstat(this.#descriptor, BIG);
+    const facts = factsOf(stats);
     // It may be another file than the one that was asked about before.
     this.#isLocal = facts.isLocal;
+    const isSmall = facts.kind === "file" && facts.sizeBytes <= QUICK_CLOSE_BYTES;
+    // The last to close a file without a name gives back its blocks.
+    this.#closesAtOnce = isSmall && stats.nlink > 0n && closesAtOnce(stats.dev);
     return facts;
   }
 
@@ -82,7 +89,7 @@ class DescribedFile implements OpenFile {
   }
 
   async close(): Promise<void> {
-    if (this.#isLocal) closeSync(this.#descriptor);
+    if (this.#closesAtOnce) closeSync(this.#descriptor);
     else await call.close(this.#descriptor);
   }
 }

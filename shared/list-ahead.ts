@@ -29,7 +29,7 @@ export function subRanges(
 export interface Ahead {
   /** How many ranges are listed side by side. */
   readonly ranges: number;
-  /** With so many objects of a range in memory, no further page of it is asked for: a bucket may hold millions of them. */
+  /** With so many objects of a range waiting, no further page of it is asked for: a bucket may hold millions of them. */
   readonly objects: number;
 }
 
@@ -110,6 +110,7 @@ class ReadAhead {
           await new Promise<void>((resolve) => {
             this.#wakeSource = resolve;
           });
+        if (this.#stopped) return;
       }
     } catch (cause) {
       this.#fault = { cause };

@@ -33,7 +33,10 @@ class Ascending<E extends Entry> {
 
   constructor(entries: Entries<E>, name: string) {
     this.#name = name;
-    this.#source = Symbol.asyncIterator in entries ? entries[Symbol.asyncIterator]() : entries[Symbol.iterator]();
+    const isThere = Array.isArray(entries);
+    if (isThere) this.#batch = entries;
+    const rest: Entries<E> = isThere ? [] : entries;
+    this.#source = Symbol.asyncIterator in rest ? rest[Symbol.asyncIterator]() : rest[Symbol.iterator]();
   }
 
   /** The next entry, undefined after the last: at once where it is there, for a promise costs more than a comparison. */

@@ -26,6 +26,7 @@ test("the built command loads the SDK for a run alone", async (t) => {
   assert.doesNotMatch(textOf(loaded(agent, "main.js")), /ListObjectsV2Command/);
   const [, start = ""] = /import\("\.\/(start-[^"]+)"\)/.exec(textOf(["main.js"])) ?? [];
   assert.match(textOf(loaded(agent, start)), /ListObjectsV2Command/);
+  assert.doesNotMatch(textOf(loaded(agent, start)), /ListEventSourceMappings/, "nor Lambda's client for all runs");
   const help = execFileSync(process.execPath, [join(agent, "cback-amazons3-sync.cjs"), "--help"], { encoding: "utf8" });
   assert.match(help, /^Usage: cback-amazons3-sync /m);
 });

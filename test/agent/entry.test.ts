@@ -45,10 +45,9 @@ test("package.json asks for the same version as the entry", () => {
 });
 
 suite("As a program, the entry", () => {
-  /** The entry under another name, as package managers install it, and on PATH a shell and what is given for Node.js. */
+  /** The entry under another name, as package managers install it, and nothing on PATH but what is given for Node.js. */
   function installed(scope: { after(hook: () => void): void }, program: string | undefined) {
     const folder = temporaryFolder(scope);
-    symlinkSync("/bin/sh", join(folder, "sh"));
     if (program !== undefined) writeFileSync(join(folder, "node"), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
     const entry = join(folder, "entry.cjs");
     copyFileSync(ENTRY, entry);
@@ -78,9 +77,16 @@ suite("As a program, the entry", () => {
     assert.equal(installed(t, "kill -TERM $$")([]).signal, "SIGTERM");
   });
 
-  test("is the agent", (t) => {
-    const run = installed(t, `exec "${process.execPath}" "${ENTRY}" "$2"`);
-    assert.match(run(["--version"]).stdout, /^cback-amazons3-sync \d/);
+  test("starts the agent that lies beside it, by its own shell line", (t) => {
+    const folder = temporaryFolder(t);
+    const entry = join(folder, "entry.cjs");
+    copyFileSync(ENTRY, entry);
+    chmodSync(entry, 0o755);
+    writeFileSync(join(folder, "package.json"), "{}");
+    writeFileSync(join(folder, "main.ts"), "exports.main = () => console.log(process.pid, process.argv.slice(2));");
+    symlinkSync(process.execPath, join(folder, "node"));
+    const { pid, stdout, stderr } = spawnSync(entry, ["a b", "--help"], { encoding: "utf8", env: { PATH: folder } });
+    assert.deepEqual([stdout, stderr], [`${pid} [ 'a b', '--help' ]\n`, ""], "in the same process");
   });
 
   test("without Node.js says that it is missing", (t) => {

@@ -358,6 +358,21 @@ suite("The connections", () => {
     assert.ok(!told.join().includes("AKIDEXAMPLE"), "I7");
   });
 
+  test("what cannot be loaded any more to explain a report that is missing, is said", async (t) => {
+    const s3 = await startFakeS3(t);
+    const lambda = () => Promise.reject(new Error("Cannot find module 'x.js'"));
+    s3.answer(json({ QueueUrl: "https://sqs.example/q" }));
+    const ports = await openPorts({
+      target: { bucket: "data", keyPrefix: "" },
+      queueUrl: undefined,
+      connections: { ...s3.connections, lambda },
+      signal: s3.interrupt.signal,
+      stateDirectory: undefined,
+      log: { debug: () => {} },
+    });
+    assert.deepEqual(await ports.diagnose(), ["Queue and validator: not known (Cannot find module 'x.js')."]);
+  });
+
   test("the clock's sleep ends at once when the run is interrupted", async (t) => {
     const s3 = await startFakeS3(t);
     const { connections, interrupt } = s3;

@@ -43,13 +43,13 @@ interface Scene {
   hasContent(etag: string, sizeBytes: number, on?: Disk): ReturnType<typeof hasContent>;
 }
 
-function scene(test: { after(hook: () => void): void }, content: string | Buffer): Scene {
+function scene(test: { after(hook: () => void): void }, content: string | Buffer, isLocal = false): Scene {
   const file = join(temporaryFolder(test), "file");
   writeFileSync(file, content);
   const bucket = new MemoryBucket();
   const limit = new Limit(4 * PART_PLACES);
   const partBuffers = new PartBuffers();
-  const source = { location: bytePathOf(file), isLocal: false };
+  const source = { location: bytePathOf(file), isLocal };
   return {
     file,
     bucket,
@@ -239,21 +239,25 @@ suite("A file that cannot be sent", () => {
     assert.equal("cause" in sent && (sent.cause as { code?: string }).code, "EACCES");
   });
 
-  test("fault 32: a FIFO, a socket or a directory in its place blocks nothing and is skipped", async (t) => {
-    const { file, bucket, send } = scene(t, "a");
-    unlinkSync(file);
-    execFileSync("mkfifo", [file]);
-    assert.deepEqual(await send(), { state: "special" });
-    unlinkSync(file);
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(file, resolve));
-    assert.deepEqual(await send(), { state: "special" });
-    await new Promise((resolve) => server.close(resolve));
-    rmSync(file, { force: true });
-    execFileSync("mkdir", [file]);
-    assert.deepEqual(await send(), { state: "special" });
-    assert.deepEqual(bucket.events, []);
-  });
+  for (const [where, isLocal] of [
+    ["", false],
+    [", also on a local file system", true],
+  ] as const)
+    test(`fault 32: a FIFO, a socket or a directory in its place blocks nothing and is skipped${where}`, async (t) => {
+      const { file, bucket, send } = scene(t, "a", isLocal);
+      unlinkSync(file);
+      execFileSync("mkfifo", [file]);
+      assert.deepEqual(await send(), { state: "special" });
+      unlinkSync(file);
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(file, resolve));
+      assert.deepEqual(await send(), { state: "special" });
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(file, { force: true });
+      execFileSync("mkdir", [file]);
+      assert.deepEqual(await send(), { state: "special" });
+      assert.deepEqual(bucket.events, []);
+    });
 
   for (const [size, bytes] of [
     ["small", 1_000],
