@@ -102,7 +102,7 @@ const outcome = await run(request.options, ports, log, surroundings);
 const { user, system } = process.cpuUsage(cpu);
 console.log(
   `${outcome}: ${Math.round(performance.now() - started)} ms, CPU ${(user / 1e6).toFixed(1)} + ${(system / 1e6).toFixed(1)} s, ` +
-    `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB, ${putCount} puts`,
+    `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB, ${putCount} puts`,
 );
 connections?.close();
 server?.stop();
