@@ -1,7 +1,8 @@
 #!/bin/sh
 ":" //; export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"; exec node "$0" "$@"
 /*
- * The entry of the command. Its one job: say in one line that Node.js is too old, where it is, and else start the agent.
+ * The entry of the command: has the shell start Node.js, says in one line that it is too old, where it is, and else starts
+ * the agent.
  * Old versions must be able to parse this file, so it keeps to the syntax of ECMAScript 5 (a test holds it to that).
  *
  * It is a shell script for its first two lines, a program for Node.js as a whole: only the environment that a process

@@ -8,8 +8,8 @@ import { readFileSync } from "node:fs";
 const MOUNTS = "/proc/self/mountinfo";
 /** All of them on a device of their own: other devices are numbered anew for whatever is mounted next. */
 const LOCAL_TYPES = new Set(["ext2", "ext3", "ext4", "f2fs", "xfs"]);
-/** XFS, until Linux 6.12, frees at each close what it has put aside behind the end of a file. */
-const CLOSING_TYPES = new Set(["ext2", "ext3", "ext4", "f2fs"]);
+/** Until Linux 6.12 it frees at each close what it has put aside behind the end of a file. */
+const BUSY_AT_CLOSE = "xfs";
 
 /**
  * The types of the local file systems among those that are mounted, by their devices as `stat` has them.
@@ -48,7 +48,7 @@ export function isLocalDevice(device: bigint): boolean {
 
 /** Whether to close a small file there, which was only read and still has a name, is no work for the file system. */
 export function closesAtOnce(device: bigint): boolean {
-  return CLOSING_TYPES.has(typeOf(device));
+  return isLocalDevice(device) && typeOf(device) !== BUSY_AT_CLOSE;
 }
 
 function readMounts(): string {

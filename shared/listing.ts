@@ -41,10 +41,10 @@ export class ListingError extends Error {
 }
 
 /**
- * Yields the objects of a range in key order, by their paths, page by page. At the level of a whole bucket the validator's own
- * objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token only after a
- * page without a key: to S3 it is the same, and other servers keep for each token what they then throw away (MinIO: two
- * to four times the CPU of a page).
+ * Yields the objects of a range in key order, by their paths, page by page. At the level of a whole bucket the
+ * validator's own objects are jumped over, not paged through. It goes on after the last key that it saw, and by the token
+ * only after a page without a key: to S3 it is the same, and other servers keep for each token what they then throw away
+ * (MinIO: two to four times the CPU of a page).
  *
  * @throws {ListingError} when a page is not to be believed; nothing may then be concluded from what is missing
  */
