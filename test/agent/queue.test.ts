@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { suite, test } from "node:test";
-import { openPorts, throwIfInterrupted } from "#agent/connect.ts";
 import { diagnose } from "#agent/diagnose.ts";
 import { Failure } from "#agent/errors.ts";
+import { openPorts, throwIfInterrupted } from "#agent/open-ports.ts";
 import { checkQueue, findQueue, openQueue } from "#agent/queue.ts";
 import { type Answer, type Asked, connectTo, type FakeS3, startFakeS3 } from "./fake-s3.ts";
 
