@@ -24,7 +24,7 @@ const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
 
 function simulation(test: { after(hook: () => void): void }, prefix = "p/"): Simulation {
-  return new Simulation({ source: temporaryFolder(test), spoolFolder: temporaryFolder(test), prefix });
+  return new Simulation(temporaryFolder(test), prefix);
 }
 
 /** What a run asks of the bucket, but for the report and the status; and the files it reads. */
@@ -587,17 +587,16 @@ suite("Any tree, any change", () => {
   const state = fc.constantFrom("kept", "lost", "cut off", "flipped", "of before");
 
   test("fault 55, fault 56: with, without and with a damaged baseline the bucket and the verdict are the same", async (t) => {
-    const [sources, spools] = [temporaryFolder(t), temporaryFolder(t)];
+    const folder = temporaryFolder(t);
     await fc.assert(
       fc.asyncProperty(
         treePaths.filter((paths) => paths.length > 0),
         fc.array(fc.tuple(fc.array(edit, { maxLength: 6 }), state, fc.nat(99)), { minLength: 1, maxLength: 4 }),
         fc.integer({ min: 1, max: 4 }),
         async (paths, rounds, shardEntries) => {
-          const source = mkdtempSync(join(sources, "tree-"));
-          const one = new Simulation({ source, spoolFolder: mkdtempSync(join(spools, "spool-")), prefix: "p/" });
+          const one = new Simulation(mkdtempSync(join(folder, "one-")), "p/");
           one.shardEntries = shardEntries;
-          for (const path of paths) writeTreeFile(source, path, "1");
+          for (const path of paths) writeTreeFile(one.folder, path, "1");
           const nextDay = keepsSimulatedTime(one);
           await nextDay();
           assert.equal((await one.run("--allow-empty-source")).outcome, "success");
@@ -607,10 +606,10 @@ suite("Any tree, any change", () => {
             for (const { path: choice, what, content: text } of edits) {
               const path = paths[choice % paths.length] ?? "";
               const key = `p/${path}`;
-              if (what === "write") writeTreeFile(source, path, text);
-              else if (what === "remove") rmSync(join(source, path), { force: true });
+              if (what === "write") writeTreeFile(one.folder, path, text);
+              else if (what === "remove") rmSync(join(one.folder, path), { force: true });
               else if (what === "touch" && path in one.source)
-                utimesSync(join(source, path), new Date(), new Date(choice * DAY_MS));
+                utimesSync(join(one.folder, path), new Date(), new Date(choice * DAY_MS));
               else if (what === "drop object") one.bucket.objects.delete(key);
               else if (what === "change object") one.bucket.place(key, text);
               else if (what === "add object") one.bucket.place(`${key}-added`, text);

@@ -27,7 +27,7 @@ const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
 
 function simulation(test: { after(hook: () => void): void }, prefix = "p/"): Simulation {
-  return new Simulation({ source: temporaryFolder(test), spoolFolder: temporaryFolder(test), prefix });
+  return new Simulation(temporaryFolder(test), prefix);
 }
 
 function count(ran: Ran, call: string): number {
@@ -1178,7 +1178,7 @@ suite("Any tree and any bucket", () => {
   );
 
   test("I1, I3, I6: a sync that matches leaves the bucket as the source is, and nothing else touched", async (t) => {
-    const [sources, spools] = [temporaryFolder(t), temporaryFolder(t)];
+    const folder = temporaryFolder(t);
     await fc.assert(
       fc.asyncProperty(
         treePaths,
@@ -1187,12 +1187,10 @@ suite("Any tree and any bucket", () => {
         fc.integer({ min: 1, max: 5 }),
         fc.constantFrom("", "p/", "p/q/"),
         async (paths, contents, objects, shardEntries, prefix) => {
-          const source = mkdtempSync(join(sources, "tree-"));
-          const spoolFolder = mkdtempSync(join(spools, "spool-"));
-          const one = new Simulation({ source, spoolFolder, prefix });
+          const one = new Simulation(mkdtempSync(join(folder, "one-")), prefix);
           one.shardEntries = shardEntries;
           one.bucket.pageSize = shardEntries + 1;
-          for (const [index, path] of paths.entries()) writeTreeFile(source, path, contents[index] ?? "");
+          for (const [index, path] of paths.entries()) writeTreeFile(one.folder, path, contents[index] ?? "");
           // Older than every file: what has the same size is then compared.
           for (const { key, content: text } of objects) one.bucket.place(prefix + key, text, 0);
           if (prefix !== "") for (const key of ["p", "p2/x", "o", "q"]) one.bucket.place(key, "other");
@@ -1223,7 +1221,7 @@ suite("Any tree and any bucket", () => {
   });
 
   test("fault 27, I1: with any directories unreadable nothing is deleted, and what is below them is no finding", async (t) => {
-    const [sources, spools] = [temporaryFolder(t), temporaryFolder(t)];
+    const folder = temporaryFolder(t);
     await fc.assert(
       fc.asyncProperty(treePaths, fc.nat(), fc.integer({ min: 1, max: 4 }), async (paths, choice, shardEntries) => {
         const directories = paths.flatMap((path) =>
@@ -1234,11 +1232,7 @@ suite("Any tree and any bucket", () => {
         );
         const directory = directories[choice % directories.length];
         if (directory === undefined) return;
-        const one = new Simulation({
-          source: mkdtempSync(join(sources, "tree-")),
-          spoolFolder: mkdtempSync(join(spools, "spool-")),
-          prefix: "p/",
-        });
+        const one = new Simulation(mkdtempSync(join(folder, "one-")), "p/");
         one.shardEntries = shardEntries;
         for (const path of paths) writeTreeFile(one.folder, path, "new");
         const hidden = [
@@ -1264,13 +1258,12 @@ suite("Any tree and any bucket", () => {
   });
 
   test("I1, I2: a check alone changes nothing, and says match only of equals", async (t) => {
-    const [sources, spools] = [temporaryFolder(t), temporaryFolder(t)];
+    const folder = temporaryFolder(t);
     await fc.assert(
       fc.asyncProperty(treePaths, bucketKeys, fc.boolean(), async (paths, objects, equal) => {
-        const source = mkdtempSync(join(sources, "tree-"));
-        const one = new Simulation({ source, spoolFolder: mkdtempSync(join(spools, "spool-")), prefix: "p/" });
+        const one = new Simulation(mkdtempSync(join(folder, "one-")), "p/");
         one.shardEntries = 2;
-        for (const path of paths) writeTreeFile(source, path, "1");
+        for (const path of paths) writeTreeFile(one.folder, path, "1");
         if (equal) for (const path of paths) one.bucket.place(`p/${path}`, "1", 0);
         else for (const { key, content: text } of objects) one.bucket.place(`p/${key}`, text, 0);
         const before = one.data;

@@ -2,7 +2,7 @@
  * A whole run on simulated ports: the real disk, a bucket in memory, a clock that only moves when it is asked to wait,
  * and a validator made of the real one's comparison and report. Lets a test step in before every call.
  */
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openBaselines } from "#agent/baseline-store.ts";
 import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
@@ -81,11 +81,12 @@ export class Simulation {
   #random = 0;
   #nowMs = Date.now() + 60_000;
 
-  /** @param folder empty; for the source and for what the run keeps in temporary files */
-  constructor({ source, spoolFolder, prefix = "" }: { source: string; spoolFolder: string; prefix?: string }) {
-    this.folder = source;
-    this.spoolFolder = spoolFolder;
-    this.stateFolder = `${source}-state`;
+  /** @param own an empty folder for the source, for the run's temporary files and for what the host knows */
+  constructor(own: string, prefix: string) {
+    this.folder = join(own, "source");
+    this.spoolFolder = join(own, "spool");
+    this.stateFolder = join(own, "state");
+    for (const folder of [this.folder, this.spoolFolder]) mkdirSync(folder);
     this.prefix = prefix;
     this.url = `s3://${BUCKET}/${prefix}`;
     this.bucket.now = () => this.#nowMs;

@@ -1,5 +1,6 @@
 /** A run that is ended in the middle: by a signal it cleans up and says so; however it ends, the next run converges. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { describe, type TestContext, test } from "node:test";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent, startAgent } from "./agent-process.ts";
@@ -23,13 +24,17 @@ async function signalled(t: TestContext, name: NodeJS.Signals, isMoment: (passin
     if (signalledAt !== undefined || !isMoment(passing)) return undefined;
     signalledAt = performance.now();
     agent.child.kill(name);
+    // Node handles an answer before a signal that came earlier, so none may come before the signal is taken note of.
+    if (name !== "SIGKILL") await Promise.race([once(agent.child.stderr, "data"), agent.ended]);
     // What was asked is asked all the same: the server knows nothing of signals.
     return undefined;
   });
   const agent = startAgent(folder, [source, view.url], { environment: proxy.environment });
   const ended = await agent.ended;
+  const endedAt = performance.now();
+  await proxy.settled();
   assert.ok(signalledAt !== undefined, "the moment came");
-  return { folder, source, view, ended, tookMs: performance.now() - signalledAt };
+  return { folder, source, view, ended, tookMs: endedAt - signalledAt };
 }
 
 type Interrupted = Awaited<ReturnType<typeof signalled>>;

@@ -144,7 +144,7 @@ describe("a validator that does not answer", () => {
     child.kill("SIGTERM");
     const run = await ended;
     assertExit(run, 5);
-    assert.ok(performance.now() - left < 2_000);
+    assert.ok(performance.now() - left < 10_000);
     assert.match(run.stderr, /^Interrupted by SIGTERM: /m);
   });
 
