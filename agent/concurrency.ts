@@ -1,6 +1,7 @@
 /**
  * How many files are worked on at once: more while that sends more in the same time, half as many when S3 says that it is
- * asked too often. A slow line needs few, one with long ways needs many, and no setting knows which.
+ * asked too often. A slow line needs few, one with long ways needs many, and no setting knows which. Nor does a process
+ * send more that has all its time filled already.
  */
 import { Limit } from "./limit.ts";
 
@@ -29,7 +30,7 @@ const DEAF_MS = 2_000;
 export class Concurrency {
   readonly #bounds: ConcurrencyBounds;
   #places: number;
-  #window = { startMs: Number.NaN, bytes: 0, ended: 0, waited: 0 };
+  #window = { startMs: Number.NaN, startWorkedMs: 0, bytes: 0, ended: 0, waited: 0 };
   /** What there was before the last step, while its worth is not known. */
   #before: { readonly places: number; readonly bytesPerMs: number } | undefined;
   #restingWindows = 0;
@@ -44,42 +45,48 @@ export class Concurrency {
     return this.#places;
   }
 
-  /** @param waited whether the file had to wait for a place: where none does, more places bring nothing */
-  ended(sizeBytes: number, waited: boolean, nowMs: number): void {
-    const window = this.#window;
+  /**
+   * @param waited whether the file had to wait for a place: where none does, more places bring nothing
+   * @param workedMs how long the main thread has worked so far, rather than waited
+   */
+  ended(sizeBytes: number, waited: boolean, nowMs: number, workedMs: number): void {
     // The first file opens the first window.
-    if (Number.isNaN(window.startMs)) window.startMs = nowMs;
+    if (Number.isNaN(this.#window.startMs)) this.#startWindow(nowMs, workedMs);
+    const window = this.#window;
     window.bytes += FILE_BYTES + sizeBytes;
     window.ended += 1;
     if (waited) window.waited += 1;
     const lengthMs = nowMs - window.startMs;
     if (lengthMs < LEAST_WINDOW_MS || window.ended < LEAST_USES * this.#places) return;
-    this.#startWindow(nowMs);
-    this.#weigh(window.bytes / lengthMs, window.waited > window.ended / 2);
+    this.#startWindow(nowMs, workedMs);
+    // Were all of its waiting filled, it would send so many times as much.
+    const mostGain = lengthMs / (workedMs - window.startWorkedMs) - 1;
+    const isFull = window.waited > window.ended / 2;
+    this.#weigh(window.bytes / lengthMs, isFull && mostGain > WORTHWHILE * (STEP - 1));
   }
 
   /** S3 says that it is asked too often. */
-  slowDown(nowMs: number): void {
+  slowDown(nowMs: number, workedMs: number): void {
     if (nowMs < this.#deafUntilMs) return;
     this.#deafUntilMs = nowMs + DEAF_MS;
     this.#places = Math.max(this.#bounds.least, Math.floor(this.#places / 2));
     this.#before = undefined;
     this.#restingWindows = RESTING_WINDOWS;
-    this.#startWindow(nowMs);
+    this.#startWindow(nowMs, workedMs);
   }
 
-  #startWindow(startMs: number): void {
-    this.#window = { startMs, bytes: 0, ended: 0, waited: 0 };
+  #startWindow(startMs: number, startWorkedMs: number): void {
+    this.#window = { startMs, startWorkedMs, bytes: 0, ended: 0, waited: 0 };
   }
 
-  #weigh(bytesPerMs: number, isFull: boolean): void {
+  #weigh(bytesPerMs: number, mayGrow: boolean): void {
     const before = this.#before;
     const gain = before === undefined ? 0 : bytesPerMs / before.bytesPerMs - 1;
     if (before !== undefined && gain < WORTHWHILE * (this.#places / before.places - 1)) {
       this.#places = before.places;
       this.#before = undefined;
       this.#restingWindows = RESTING_WINDOWS;
-    } else if (!isFull) this.#before = undefined;
+    } else if (!mayGrow) this.#before = undefined;
     else if (this.#restingWindows > 0) this.#restingWindows -= 1;
     else {
       this.#before = { places: this.#places, bytesPerMs };
@@ -88,17 +95,27 @@ export class Concurrency {
   }
 }
 
+/** Neither of them ever goes back. */
+export interface ConcurrencyClock {
+  nowMs(): number;
+  workedMs(): number;
+}
+
+export const PROCESS_CLOCK: ConcurrencyClock = {
+  nowMs: () => performance.now(),
+  workedMs: () => performance.eventLoopUtilization().active,
+};
+
 /** A limit that follows what the files show. */
 export class AdaptiveLimit {
   readonly #concurrency: Concurrency;
   readonly #limit: Limit;
-  readonly #nowMs: () => number;
+  readonly #clock: ConcurrencyClock;
 
-  /** @param nowMs a clock that never goes back */
-  constructor(bounds: ConcurrencyBounds, nowMs: () => number = () => performance.now()) {
+  constructor(bounds: ConcurrencyBounds, clock = PROCESS_CLOCK) {
     this.#concurrency = new Concurrency(bounds);
     this.#limit = new Limit(bounds.first);
-    this.#nowMs = nowMs;
+    this.#clock = clock;
   }
 
   get places(): number {
@@ -110,14 +127,14 @@ export class AdaptiveLimit {
     const waited = this.#limit.isFull;
     const release = await this.#limit.acquire();
     return (sizeBytes) => {
-      this.#concurrency.ended(sizeBytes, waited, this.#nowMs());
+      this.#concurrency.ended(sizeBytes, waited, this.#clock.nowMs(), this.#clock.workedMs());
       this.#limit.resize(this.places);
       release();
     };
   }
 
   slowDown(): void {
-    this.#concurrency.slowDown(this.#nowMs());
+    this.#concurrency.slowDown(this.#clock.nowMs(), this.#clock.workedMs());
     this.#limit.resize(this.places);
   }
 }

@@ -22,7 +22,7 @@ export interface Item {
   readonly kind: "file" | "directory" | "unknown";
   facts?: FileFacts;
   fault?: unknown;
-  readonly linkedMs?: number;
+  linkedMs?: number;
 }
 
 /** Bytes of names side by side, so many at a time; a directory of a few names begins with less. */

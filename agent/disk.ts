@@ -1,9 +1,24 @@
 /** The disk, on node:fs. Paths are byte strings all the way, for a name need not be UTF-8. */
-import { type BigIntStats, close, closeSync, constants, fstat, fstatSync, lstat, open, read, stat } from "node:fs";
+import {
+  type BigIntStats,
+  close,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  lstat,
+  lstatSync,
+  open,
+  openSync,
+  read,
+  readSync,
+  stat,
+} from "node:fs";
 import { opendir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
-import { closesAtOnce, isLocalDevice } from "./local-file-systems.ts";
+import { CallsAtOnce } from "./at-once.ts";
+import { closesAtOnce, isLocalDevice, mayBeMounted } from "./local-file-systems.ts";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -20,6 +35,10 @@ const BIG = { bigint: true } as const;
 const NANOSECONDS_PER_MS = 1_000_000;
 /** Should a file lose its name meanwhile, so many bytes are soon given back. */
 const QUICK_CLOSE_BYTES = 1024 * 1024;
+/** To copy more from memory takes as long as to have a thread do it. */
+const QUICK_READ_BYTES = 64 * 1024;
+// A FIFO that took the file's place would block an ordinary open for ever.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** The calls of node:fs/promises, which take half as much CPU again for what they keep of each open file. */
 const call = {
@@ -31,39 +50,61 @@ const call = {
   stat: promisify(stat),
 };
 
-export const disk: Disk = {
-  async *directory(path) {
-    // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
-    const directory = await whenOneIsFree(() =>
-      opendir(bytesOf(path) as unknown as string, {
-        encoding: "buffer" as BufferEncoding,
-        bufferSize: DIRECTORY_READ_AHEAD,
-      }),
-    );
-    for await (const item of directory) {
-      const name = (item.name as unknown as Buffer).toString("latin1");
-      yield { name, kind: kindOf(item) } satisfies DirectoryItem;
-    }
-  },
-  async facts(path, follow) {
-    return factsOf(await (follow ? call.stat : call.lstat)(bytesOf(path), BIG));
-  },
-  async open(path, isLocal = false) {
-    // A FIFO that took the file's place would block an ordinary open for ever.
-    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-    return new DescribedFile(await whenOneIsFree(() => call.open(bytesOf(path), flags)), isLocal);
-  },
-};
+/** @param calls for all together: it is one disk, mostly, and one main thread */
+export function openDisk(calls: Pick<CallsAtOnce, "make">): Disk {
+  return {
+    async *directory(path) {
+      // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
+      const directory = await whenOneIsFree(() =>
+        opendir(bytesOf(path) as unknown as string, {
+          encoding: "buffer" as BufferEncoding,
+          bufferSize: DIRECTORY_READ_AHEAD,
+        }),
+      );
+      for await (const item of directory) {
+        const name = (item.name as unknown as Buffer).toString("latin1");
+        yield { name, kind: kindOf(item) } satisfies DirectoryItem;
+      }
+    },
+    async facts(path, follow, wayIsLocal = false) {
+      const bytes = bytesOf(path);
+      if (follow) return factsOf(await call.stat(bytes, BIG));
+      const mayBeAtOnce = wayIsLocal && !mayBeMounted(path);
+      const byThread = () => call.lstat(bytes, BIG);
+      return factsOf(await calls.make(mayBeAtOnce, () => lstatSync(bytes, BIG), byThread));
+    },
+    async open(path, isLocal = false) {
+      const bytes = bytesOf(path);
+      const byThread = (flags: number) => () => call.open(bytes, flags);
+      if (isLocal) {
+        const atOnce = () => openSync(bytes, OPEN_FLAGS | constants.O_NOFOLLOW);
+        const opened = whenOneIsFree(() => calls.make(true, atOnce, byThread(OPEN_FLAGS | constants.O_NOFOLLOW)));
+        const descriptor = await opened.catch(unlessLink);
+        if (descriptor !== undefined) return new DescribedFile(descriptor, true, calls);
+      }
+      return new DescribedFile(await whenOneIsFree(byThread(OPEN_FLAGS)), false, calls);
+    },
+  };
+}
+
+export const disk: Disk = openDisk(new CallsAtOnce());
+
+/** A link that has taken a file's place may lead anywhere. */
+function unlessLink(error: unknown): undefined {
+  if (codeOf(error) !== "ELOOP") throw error;
+}
 
 class DescribedFile implements OpenFile {
   readonly #descriptor: number;
-  /** Then what the kernel tells from memory is asked at once: to have one of Node's threads do it takes ten times as long. */
+  /** Then its facts are asked at once, and its content may be. */
   #isLocal: boolean;
+  readonly #calls: Pick<CallsAtOnce, "make">;
   #closesAtOnce = false;
 
-  constructor(descriptor: number, isLocal: boolean) {
+  constructor(descriptor: number, isLocal: boolean, calls: Pick<CallsAtOnce, "make">) {
     this.#descriptor = descriptor;
     this.#isLocal = isLocal;
+    this.#calls = calls;
   }
 
   async facts(): Promise<FileFacts> {
@@ -81,11 +122,19 @@ class DescribedFile implements OpenFile {
     let filled = 0;
     do {
       const wanted = Math.min(buffer.length - filled, MOST_READ_BYTES);
-      const { bytesRead } = await call.read(this.#descriptor, buffer, filled, wanted, null);
+      const bytesRead = await this.#readOnce(buffer, filled, wanted);
       if (bytesRead === 0) break;
       filled += bytesRead;
     } while (filled < enoughBytes);
     return filled;
+  }
+
+  #readOnce(buffer: Uint8Array, from: number, wanted: number): Promise<number> {
+    return this.#calls.make(
+      this.#isLocal && wanted <= QUICK_READ_BYTES,
+      () => readSync(this.#descriptor, buffer, from, wanted, null),
+      async () => (await call.read(this.#descriptor, buffer, from, wanted, null)).bytesRead,
+    );
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
 /**
- * Which files lie on a file system of this machine's own. Of such a file, once it is open, the kernel tells all from
- * memory; for others it may have to ask a server or a program, which may not answer (decision 0015).
+ * Which files lie on a file system of this machine's own. Of such a file the kernel tells what it has in memory, or what
+ * is on a disk; for others it may have to ask a server or a program, which may not answer (decision 0015).
  */
 import { readFileSync } from "node:fs";
+import type { BytePath } from "./ports.ts";
 
 /** Where Linux says what is mounted. Elsewhere no file system is known to be local. */
 const MOUNTS = "/proc/self/mountinfo";
@@ -10,18 +11,37 @@ const MOUNTS = "/proc/self/mountinfo";
 const LOCAL_TYPES = new Set(["ext2", "ext3", "ext4", "f2fs", "xfs"]);
 /** Until Linux 6.12 it frees at each close what it has put aside behind the end of a file. */
 const BUSY_AT_CLOSE = "xfs";
+/** The kernel escapes spaces and newlines in names, but not what else JavaScript takes for white space. */
+const LINE = /^\d+ \d+ (\d+):(\d+) [^ \n]+ ([^ \n]+) [^\n]*? - ([^ \n]+)/gm;
+
+/** What of the table of mounts tells where a call may have to wait for somebody. */
+export interface Mounts {
+  /** The types of the local file systems, by their devices as `stat` has them. */
+  readonly localTypes: ReadonlyMap<bigint, string>;
+  /** The last names of what other file systems are mounted on: a file with one of them may be such a mount. */
+  readonly otherNames: ReadonlySet<BytePath>;
+}
 
 /**
- * The types of the local file systems among those that are mounted, by their devices as `stat` has them.
- *
- * @param mounts as in proc_pid_mountinfo(5): fields with spaces between, the device's numbers third, and the type of the
- *   file system first after a field that is a hyphen; spaces in names are escaped
+ * @param table as in proc_pid_mountinfo(5), a character a byte: fields with spaces between, the device's numbers third, what
+ *   it is mounted on fifth, and the type of the file system first after a field that is a hyphen; spaces in names are
+ *   escaped
  */
-export function localFileSystems(mounts: string): Map<bigint, string> {
-  const types = new Map<bigint, string>();
-  for (const [, major = "", minor = "", type = ""] of mounts.matchAll(/^\d+ \d+ (\d+):(\d+) .*? - (\S+)/gm))
-    if (LOCAL_TYPES.has(type)) types.set(deviceNumber(BigInt(major), BigInt(minor)), type);
-  return types;
+export function parseMounts(table: string): Mounts {
+  const localTypes = new Map<bigint, string>();
+  const otherNames = new Set<BytePath>();
+  for (const [, major = "", minor = "", mountPoint = "", type = ""] of table.matchAll(LINE))
+    if (LOCAL_TYPES.has(type)) localTypes.set(deviceNumber(BigInt(major), BigInt(minor)), type);
+    else otherNames.add(lastName(unescaped(mountPoint)));
+  return { localTypes, otherNames };
+}
+
+function unescaped(field: string): string {
+  return field.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+function lastName(path: BytePath): BytePath {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** As makedev(3) of glibc and musl puts it together. */
@@ -29,13 +49,15 @@ function deviceNumber(major: bigint, minor: bigint): bigint {
   return ((major & ~0xfffn) << 32n) | ((major & 0xfffn) << 8n) | ((minor & ~0xffn) << 12n) | (minor & 0xffn);
 }
 
+let mounts: Mounts | undefined;
 /** Of each device that was asked about; an empty type where it is not local. */
 const known = new Map<bigint, string>();
 
 function typeOf(device: bigint): string {
   let type = known.get(device);
   if (type === undefined) {
-    type = localFileSystems(readMounts()).get(device) ?? "";
+    mounts = parseMounts(readMounts());
+    type = mounts.localTypes.get(device) ?? "";
     known.set(device, type);
   }
   return type;
@@ -51,9 +73,15 @@ export function closesAtOnce(device: bigint): boolean {
   return isLocalDevice(device) && typeOf(device) !== BUSY_AT_CLOSE;
 }
 
+/** Whether a file in a local directory may be one of another file system, mounted in its place. */
+export function mayBeMounted(path: BytePath): boolean {
+  mounts ??= parseMounts(readMounts());
+  return mounts.otherNames.has(lastName(path));
+}
+
 function readMounts(): string {
   try {
-    return readFileSync(MOUNTS, "utf8");
+    return readFileSync(MOUNTS, "latin1");
   } catch {
     return "";
   }

@@ -26,7 +26,7 @@ export interface FileFacts {
   readonly identity: string;
   /** The inode alone; rounded where the file system has numbers beyond 2^53. */
   readonly inode: number;
-  /** Whether it lies on a file system of this machine's own, which tells of an open file without having to wait. */
+  /** Whether it lies on a file system of this machine's own. */
   readonly isLocal: boolean;
 }
 
@@ -55,12 +55,16 @@ export interface OpenFile {
 /** Errors are those of node:fs, with their `code`. */
 export interface Disk {
   directory(path: BytePath): AsyncIterable<DirectoryItem>;
-  /** Facts of the file itself, or with `follow` of what a symbolic link leads to. */
-  facts(path: BytePath, follow: boolean): Promise<FileFacts>;
+  /**
+   * Facts of the file itself, or with `follow` of what a symbolic link leads to.
+   *
+   * @param wayIsLocal whether nobody has to be asked but this machine to find it; says nothing of where a link leads
+   */
+  facts(path: BytePath, follow: boolean, wayIsLocal?: boolean): Promise<FileFacts>;
   /**
    * Opens for reading, never blocking on a FIFO.
    *
-   * @param isLocal what its facts say, where they are known
+   * @param isLocal whether nobody has to be asked but this machine to find and to read it, as far as that is known
    */
   open(path: BytePath, isLocal?: boolean): Promise<OpenFile>;
 }

@@ -229,7 +229,7 @@ class Pass {
     const actions = isListed
       ? planListed(steps, listShard(range, steps, listing), doubts)
       : planKnown(steps, { checksum });
-    // Of a transfer only what comes of it is kept, not its promise: a shard has 20,000 of them.
+    // Of a transfer only what comes of it is kept, not its promise: a shard has 10,000 of them.
     const entries: (ManifestEntry | undefined)[] = [];
     const items: (BaselineItem | undefined)[] = [];
     const working = new Set<Promise<void>>();

@@ -1,7 +1,10 @@
 /** How many steps make a shard: by what goes into its manifest, and by what does not. */
 import { ManifestScale } from "#shared/manifest.ts";
-import { MAX_SHARD_ENTRIES, type ShardScale } from "#shared/shard.ts";
+import type { ShardScale } from "#shared/shard.ts";
 import type { Step } from "./steps.ts";
+
+/** Half of what a message may hold: what takes the agent's memory is released sooner, and the last shard is checked sooner. */
+export const SHARD_ENTRIES = 10_000;
 
 /** Weighs what goes into the manifest, and counts what does not: either may be many. */
 export class StepScale implements ShardScale<Step> {
@@ -9,7 +12,7 @@ export class StepScale implements ShardScale<Step> {
   readonly #most: number;
   #gone = 0;
 
-  constructor(most: number = MAX_SHARD_ENTRIES) {
+  constructor(most = SHARD_ENTRIES) {
     this.#manifest = new ManifestScale(most);
     this.#most = most;
   }

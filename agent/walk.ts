@@ -7,6 +7,7 @@
 import type { Entry } from "#shared/entry.ts";
 import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { DirectoryNames, type Item } from "./directory-names.ts";
+import { isLocalWay } from "./local-way.ts";
 import { type BytePath, type Disk, deviceOf, type FileFacts } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -23,6 +24,7 @@ export interface FileMarks extends Entry {
 export interface WalkedFile extends FileMarks {
   /** When a link or directory that the file was reached by was last put in place; 0 when nothing tells of it. */
   readonly placedMs: number;
+  /** Whether to find and to read it nobody has to be asked but this machine. */
   readonly isLocal: boolean;
 }
 
@@ -52,6 +54,8 @@ interface Level {
   /** "" or ends in "/"; undefined below a name that cannot be part of a key. */
   readonly path: string | undefined;
   readonly identity: string;
+  /** Whether to find what is in it nobody has to be asked but this machine. */
+  readonly wayIsLocal: boolean;
   /** When one of the links or directories on the way here was last put in place: nothing below counts as older. */
   readonly placedMs: number;
   readonly names: DirectoryNames;
@@ -93,6 +97,7 @@ export async function* walk({
       location: root,
       path: "",
       identity: rootFacts.identity,
+      wayIsLocal: await isLocalWay(root, disk),
       placedMs: movedMs(rootFacts),
       names: await readDirectory(root, disk, notice),
       next: 0,
@@ -126,7 +131,8 @@ export async function* walk({
     } else if (item.facts === undefined) {
       yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
     } else if (item.facts.kind === "file") {
-      const { sizeBytes, modifiedMs, changedMs, inode, isLocal } = item.facts;
+      const { sizeBytes, modifiedMs, changedMs, inode } = item.facts;
+      const isLocal = level.wayIsLocal && item.facts.isLocal && !isLink(item);
       const placedMs = Math.max(level.placedMs, item.linkedMs ?? 0);
       yield { path, sizeBytes, modifiedMs, changedMs, inode, placedMs, isLocal };
     } else if (item.facts.kind === "directory") {
@@ -137,6 +143,10 @@ export async function* walk({
       notice({ location, what: "special" });
     }
   }
+}
+
+function isLink({ linkedMs }: Item): boolean {
+  return linkedMs !== undefined;
 }
 
 function unknownReason(item: Item): WalkedUnknown["reason"] {
@@ -170,8 +180,9 @@ async function enter({
       return { path, unknown: true, location, cause: undefined, reason: "other-file-system" };
     }
     const placedMs = Math.max(levels.at(-1)?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
+    const wayIsLocal = (levels.at(-1)?.wayIsLocal ?? false) && facts.isLocal && !isLink(item);
     const names = await readDirectory(location, disk, notice);
-    levels.push({ location, path, identity, placedMs, names, next: 0, ahead: [] });
+    levels.push({ location, path, identity, wayIsLocal, placedMs, names, next: 0, ahead: [] });
     return undefined;
   } catch (cause) {
     if (path === undefined) return { location, what: "name-not-utf8" };
@@ -217,15 +228,18 @@ async function readDirectory(
 }
 
 /** The next items of a directory, with the facts of its files. */
-async function lookAhead({ location, names }: Level, from: number, disk: Disk): Promise<Item[]> {
+async function lookAhead({ location, wayIsLocal, names }: Level, from: number, disk: Disk): Promise<Item[]> {
   const items = names.slice(from, from + FACTS_AHEAD);
   await Promise.all(
     items.map(async (item) => {
       if (item.kind !== "file" || item.facts !== undefined) return;
       try {
-        item.facts = await disk.facts(join(location, item.name), false);
+        item.facts = await disk.facts(join(location, item.name), false, wayIsLocal);
         // It became a link since its directory was read: what matters is what an open would find.
-        if (item.facts.kind === "link") item.facts = await disk.facts(join(location, item.name), true);
+        if (item.facts.kind === "link") {
+          item.linkedMs = item.facts.changedMs;
+          item.facts = await disk.facts(join(location, item.name), true);
+        }
       } catch (fault) {
         item.fault = fault;
       }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
-import { AdaptiveLimit, Concurrency } from "#agent/concurrency.ts";
+import { AdaptiveLimit, Concurrency, PROCESS_CLOCK } from "#agent/concurrency.ts";
 
 const BOUNDS = { least: 4, first: 16, most: 64 };
 const SIZE_BYTES = 4 * 1024;
@@ -17,12 +17,15 @@ interface Server {
   readonly busyMs: number;
   /** So many at once are served, others refused. */
   readonly serves: number;
+  /** How much of the time the process that asks works itself. */
+  readonly worksShare?: number;
 }
 
 class Simulation {
   readonly concurrency = new Concurrency(BOUNDS);
   readonly #travelling: { readonly endMs: number; readonly refused: boolean; readonly restedMs: number }[] = [];
   #nowMs = 0;
+  #workedMs = 0;
   #lineFreeMs = 0;
   #sent = 0;
 
@@ -35,12 +38,13 @@ class Simulation {
       this.#travelling.sort((left, right) => left.endMs + left.restedMs - right.endMs - right.restedMs);
       const next = this.#travelling.shift();
       assert.ok(next);
+      this.#workedMs += (next.endMs + next.restedMs - this.#nowMs) * (server.worksShare ?? 0.1);
       this.#nowMs = next.endMs + next.restedMs;
       if (!next.refused) {
         served += 1;
-        this.concurrency.ended(SIZE_BYTES, waited, this.#nowMs);
+        this.concurrency.ended(SIZE_BYTES, waited, this.#nowMs, this.#workedMs);
       } else if (next.restedMs === 0) {
-        this.concurrency.slowDown(this.#nowMs);
+        this.concurrency.slowDown(this.#nowMs, this.#workedMs);
         this.#travelling.push({ ...next, restedMs: (this.#sent * 379) % MOST_BACKOFF_MS });
       } else this.#send(server);
     }
@@ -113,11 +117,23 @@ suite("The number of files at once", () => {
     assert.equal(simulation.concurrency.places, BOUNDS.first);
   });
 
+  test("does not grow in a process that works all the time, though it sends ever more: it only gets under way", () => {
+    const simulation = new Simulation();
+    for (let wayMs = 60; wayMs > 10; wayMs *= 0.9) simulation.run({ ...FAR, wayMs, worksShare: 0.93 }, 400);
+    assert.equal(simulation.concurrency.places, BOUNDS.first);
+  });
+
+  test("grows in one that has a fifth of its time left", () => {
+    const simulation = new Simulation();
+    simulation.run({ ...FAR, worksShare: 0.8 }, 3_000);
+    assert.equal(simulation.concurrency.places, BOUNDS.most);
+  });
+
   test("falls once for a burst of complaints about the same load", () => {
     const concurrency = new Concurrency(BOUNDS);
-    for (let complaint = 0; complaint < 16; complaint++) concurrency.slowDown(1_000 + complaint);
+    for (let complaint = 0; complaint < 16; complaint++) concurrency.slowDown(1_000 + complaint, 0);
     assert.equal(concurrency.places, BOUNDS.first / 2);
-    concurrency.slowDown(3_000);
+    concurrency.slowDown(3_000, 0);
     assert.equal(concurrency.places, BOUNDS.first / 4);
   });
 
@@ -127,15 +143,18 @@ suite("The number of files at once", () => {
       waited: fc.boolean(),
       refused: fc.integer({ min: 0, max: 20 }).map((roll) => roll === 0),
       afterMs: fc.nat(300),
+      worksShare: fc.double({ min: 0, max: 1, noNaN: true }),
     });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 2_000 }), (events) => {
         const concurrency = new Concurrency(BOUNDS);
         let nowMs = 0;
-        for (const { sizeBytes, waited, refused, afterMs } of events) {
+        let workedMs = 0;
+        for (const { sizeBytes, waited, refused, afterMs, worksShare } of events) {
           nowMs += afterMs;
-          if (refused) concurrency.slowDown(nowMs);
-          else concurrency.ended(sizeBytes, waited, nowMs);
+          workedMs += afterMs * worksShare;
+          if (refused) concurrency.slowDown(nowMs, workedMs);
+          else concurrency.ended(sizeBytes, waited, nowMs, workedMs);
           assert.ok(Number.isInteger(concurrency.places));
           assert.ok(concurrency.places >= BOUNDS.least && concurrency.places <= BOUNDS.most);
         }
@@ -168,4 +187,32 @@ suite("A limit that adapts", () => {
     limit.slowDown();
     assert.equal(await atOnce(limit, 20), BOUNDS.first / 2);
   });
+
+  for (const share of [0.5, 1])
+    test(`${share < 1 ? "grows" : "stays"} where the process works ${share * 100} % of its time`, async () => {
+      let nowMs = 0;
+      const limit = new AdaptiveLimit(BOUNDS, { nowMs: () => nowMs, workedMs: () => nowMs * share });
+      for (let round = 0; round < 100; round++) {
+        // All at once that may be, in the same time however many they are.
+        const files = Array.from({ length: limit.places * 4 }, async (_, index) => {
+          const release = await limit.acquire();
+          if (index % limit.places === 0) nowMs += 60;
+          release(1);
+        });
+        await Promise.all(files);
+      }
+      assert.equal(limit.places > BOUNDS.first, share < 1, `${limit.places}`);
+    });
+});
+
+test("The process's clock tells work from waiting", async () => {
+  // Nothing has worked before the loop's first turn.
+  await setTimeout(1);
+  const begunMs = PROCESS_CLOCK.workedMs();
+  for (const untilMs = performance.now() + 50; performance.now() < untilMs; );
+  await setTimeout(1);
+  const workedMs = PROCESS_CLOCK.workedMs();
+  assert.ok(workedMs - begunMs >= 50, `${workedMs - begunMs}`);
+  await setTimeout(200);
+  assert.ok(PROCESS_CLOCK.workedMs() - workedMs < 150, `${PROCESS_CLOCK.workedMs() - workedMs}`);
 });

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { disk } from "#agent/disk.ts";
+import { disk, openDisk } from "#agent/disk.ts";
 import { bytePathOf } from "#agent/walk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { bytePath, link, withMode, writeTree, writeTreeFile } from "./trees.ts";
@@ -66,6 +66,70 @@ suite("Facts", () => {
     assert.equal(a?.identity, c?.identity);
     assert.notEqual(a?.identity, b?.identity);
   });
+});
+
+for (const [way, make] of [
+  [
+    "at once",
+    async <T>(mayBe: boolean, atOnce: () => T, byThread: () => Promise<T>) => (mayBe ? atOnce() : byThread()),
+  ],
+  ["by threads", <T>(_: boolean, _atOnce: () => T, byThread: () => Promise<T>) => byThread()],
+] as const)
+  suite(`What is local, asked ${way}`, () => {
+    const local = openDisk({ make });
+
+    test("has the same facts and the same content", async (t) => {
+      const folder = temporaryFolder(t);
+      const sizes = { empty: 0, file: 9, large: 100_000 };
+      for (const [name, sizeBytes] of Object.entries(sizes))
+        writeTree(folder, { [name]: Buffer.alloc(sizeBytes, name) });
+      link(folder, "l", "file");
+      for (const name of [...Object.keys(sizes), "l"])
+        for (const follow of [false, true]) {
+          const path = bytePath(folder, name);
+          assert.deepEqual(await local.facts(path, follow, true), await disk.facts(path, follow));
+        }
+      for (const [name, sizeBytes] of Object.entries(sizes)) {
+        const file = await local.open(bytePath(folder, name), true);
+        assert.equal((await file.facts()).sizeBytes, sizeBytes);
+        const buffer = Buffer.alloc(sizeBytes + 1);
+        assert.equal(await file.read(buffer), sizeBytes);
+        assert.ok(buffer.subarray(0, sizeBytes).equals(Buffer.alloc(sizeBytes, name)));
+        await file.close();
+      }
+    });
+
+    test("has the same errors", async (t) => {
+      const folder = temporaryFolder(t);
+      const missing = bytePath(folder, "missing");
+      await assert.rejects(local.facts(missing, false, true), { code: "ENOENT", syscall: "lstat" });
+      await assert.rejects(local.open(missing, true), { code: "ENOENT", syscall: "open" });
+      link(folder, "loop", "loop");
+      await assert.rejects(local.open(bytePath(folder, "loop"), true), { code: "ELOOP", syscall: "open" });
+      const directory = await local.open(bytePathOf(folder), true);
+      await assert.rejects(directory.read(Buffer.alloc(1)), { code: "EISDIR", syscall: "read" });
+      await directory.close();
+    });
+  });
+
+test("A link that has taken the place of a local file is opened by a thread, and what it leads to is asked there", async (t) => {
+  const folder = temporaryFolder(t);
+  writeTree(folder, { file: "content" });
+  link(folder, "l", "file");
+  const made: string[] = [];
+  const local = openDisk({
+    async make(mayBeAtOnce, atOnce, byThread) {
+      made.push(mayBeAtOnce ? "at once" : "by a thread");
+      return mayBeAtOnce ? atOnce() : byThread();
+    },
+  });
+  const file = await local.open(bytePath(folder, "l"), true);
+  const buffer = Buffer.alloc(7);
+  await file.read(buffer);
+  await file.close();
+  assert.equal(buffer.toString(), "content");
+  // What was opened at once was not the link's end; read before its facts were asked, that is not known to be local.
+  assert.deepEqual(made, ["at once", "by a thread"]);
 });
 
 suite("An open file", () => {

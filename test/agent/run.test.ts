@@ -17,6 +17,7 @@ import {
   diskBut,
   diskWithLocked,
   diskWithMounts,
+  link,
   systemError,
   treePaths,
   writeTree,
@@ -55,6 +56,24 @@ function assertStatesAddUp(ran: Ran): void {
 }
 
 suite("A sync", () => {
+  test("opens as local what all the way is, and no link", async (t) => {
+    const one = simulation(t);
+    writeTree(one.folder, { a: "1", "d/b": "2" });
+    link(one.folder, "l", "a");
+    link(one.folder, "linked", "d");
+    const openedAsLocal: string[] = [];
+    one.on = diskBut(disk, {
+      facts: async (...of) => ({ ...(await disk.facts(...of)), isLocal: true }),
+      open(path, isLocal) {
+        if (isLocal) openedAsLocal.push(path.slice(one.folder.length + 1));
+        return disk.open(path, isLocal);
+      },
+    });
+    assert.equal((await one.run()).outcome, "success");
+    assert.deepEqual(one.data, { a: "1", "d/b": "2", l: "1", "linked/b": "2" });
+    assert.deepEqual(openedAsLocal.sort(), ["a", "d/b"]);
+  });
+
   test("makes the bucket hold what the source holds; a second run sends and deletes nothing", async (t) => {
     const one = simulation(t);
     writeTree(one.folder, TREE);

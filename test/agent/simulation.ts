@@ -195,13 +195,13 @@ export class Simulation {
           this.before("directory");
           return on.directory(path);
         },
-        facts: (path, follow) => {
+        facts: (...of) => {
           this.before("facts");
-          return on.facts(path, follow);
+          return on.facts(...of);
         },
-        open: (path) => {
+        open: (...of) => {
           this.before("open");
-          return on.open(path);
+          return on.open(...of);
         },
       },
       queue: { send: (body) => this.#call("send", async () => this.#deliver(body)) },

@@ -52,8 +52,8 @@ export function systemError(code: string): Error {
 export function diskBut(disk: Disk, changes: Partial<Disk>): Disk {
   return {
     directory: changes.directory ?? ((path) => disk.directory(path)),
-    facts: changes.facts ?? ((path, follow) => disk.facts(path, follow)),
-    open: changes.open ?? ((path) => disk.open(path)),
+    facts: changes.facts ?? ((...of) => disk.facts(...of)),
+    open: changes.open ?? ((...of) => disk.open(...of)),
   };
 }
 

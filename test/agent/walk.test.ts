@@ -1,7 +1,7 @@
 /** The walk over real trees: key order, awkward names, links, and everything that cannot be read. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite, test } from "node:test";
@@ -476,6 +476,69 @@ test("facts are those of the file: size, times, and what tells it from others", 
     inode: Number(stats.ino),
     isLocal: isLocalDevice(stats.dev),
     placedMs: 0,
+  });
+});
+
+suite("A file is local", () => {
+  /** As if all were on a local file system but for one directory; tells which paths were asked about as local ones. */
+  function localBut(other?: string) {
+    const askedAsLocal: string[] = [];
+    const on = diskBut(disk, {
+      facts: async (path, follow, wayIsLocal) => {
+        if (wayIsLocal) askedAsLocal.push(path.slice(path.lastIndexOf("/") + 1));
+        const isOther = other !== undefined && path.includes(other);
+        return { ...(await disk.facts(path, follow)), isLocal: !isOther };
+      },
+    });
+    return { on, askedAsLocal };
+  }
+
+  const localOnes = (entries: readonly WalkEntry[]) =>
+    entries.filter((entry) => "isLocal" in entry && entry.isLocal).map(({ path }) => path);
+
+  test("where all directories on the way to it are, and none of them nor itself is a link", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", "d/e/x": "", "d/y": "", "other/deep/z": "" });
+    link(folder, "link", "a");
+    link(folder, "linked", "d");
+    const { on, askedAsLocal } = localBut("/other");
+    const { entries, paths } = await walked(folder, { on });
+    assert.deepEqual(paths, ["a", "d/e/x", "d/y", "link", "linked/e/x", "linked/y", "other/deep/z"]);
+    assert.deepEqual(localOnes(entries), ["a", "d/e/x", "d/y"]);
+    assert.deepEqual(askedAsLocal.sort(), ["a", "x", "y"]);
+  });
+
+  test("not when it became a link while its directory was walked", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", b: "" });
+    link(folder, "l", "b");
+    const { on } = localBut();
+    // The directory was read before.
+    const before: Disk = {
+      ...on,
+      async *directory() {
+        yield { name: "a", kind: "file" };
+        yield { name: "l", kind: "file" };
+      },
+    };
+    const { entries, paths } = await walked(folder, { on: before });
+    assert.deepEqual(paths, ["a", "l"]);
+    assert.deepEqual(localOnes(entries), ["a"]);
+    const [, linked] = entries;
+    assert.ok(linked !== undefined && "placedMs" in linked);
+    assert.equal(linked.placedMs, Number(lstatSync(join(folder, "l"), { bigint: true }).ctimeNs) / 1e6);
+  });
+
+  test("nowhere in a source that is reached by a link, or that is on another file system", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { "source/a": "", "source/d/x": "" });
+    link(folder, "link", "source");
+    const byLink = localBut();
+    assert.deepEqual(localOnes((await walked(`${folder}/link/`, { on: byLink.on })).entries), []);
+    const onOther = localBut("/source");
+    assert.deepEqual(localOnes((await walked(`${folder}/source`, { on: onOther.on })).entries), []);
+    assert.deepEqual([...byLink.askedAsLocal, ...onOther.askedAsLocal], []);
+    assert.deepEqual(localOnes((await walked(`${folder}/source`, { on: localBut().on })).entries), ["a", "d/x"]);
   });
 });
 

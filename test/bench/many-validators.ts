@@ -7,17 +7,17 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { MAX_SHARD_ENTRIES } from "#shared/shard.ts";
 import { startListServer } from "./list-server.ts";
 import { checkNumberedShard, numberedShard, openBenchBucket } from "./numbered-shard.ts";
 
-const SHARD_ENTRIES = 20_000;
 const [shards = 50, pageMs = 5_000] = process.argv.slice(2).map(Number);
 
 if (process.send === undefined) await measure();
 else await validate(Number(process.env.BENCH_SHARD));
 
 async function measure(): Promise<void> {
-  const server = await startListServer({ count: shards * SHARD_ENTRIES }, pageMs);
+  const server = await startListServer({ count: shards * MAX_SHARD_ENTRIES }, pageMs);
   try {
     for (const count of [1, shards])
       console.log(`${count} at once: ${((await checkedIn(count)) / 1_000).toFixed(1)} s`);
@@ -45,10 +45,10 @@ async function checkedIn(count: number): Promise<number> {
 }
 
 async function validate(index: number): Promise<void> {
-  const text = numberedShard(index, shards, SHARD_ENTRIES);
+  const text = numberedShard(index, shards, MAX_SHARD_ENTRIES);
   const bucket = openBenchBucket();
   process.send?.("ready");
   await once(process, "message");
-  await checkNumberedShard(text, bucket, SHARD_ENTRIES);
+  await checkNumberedShard(text, bucket, MAX_SHARD_ENTRIES);
   process.disconnect();
 }

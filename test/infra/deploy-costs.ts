@@ -2,7 +2,7 @@
  * What a run and a bucket cost by AWS's list prices: the tables of `docs/deploy.md` are printed from here. Each count
  * follows from the code; what cannot, for it is time or size, is an assumption with a name.
  */
-import { MAX_SHARD_ENTRIES } from "#shared/shard.ts";
+import { SHARD_ENTRIES } from "#agent/step-scale.ts";
 
 interface Price {
   readonly usd: number;
@@ -30,9 +30,9 @@ const PRICES = {
 const ASSUMED = {
   files: 1_000_000,
   hosts: 10,
-  /** docs/measurements.md: 39.9 bytes for an entry of a usual tree, in a full shard. */
-  messageBytes: 800_000,
-  shardSeconds: 5,
+  /** docs/measurements.md: 39.9 bytes for an entry of a usual tree. */
+  messageBytes: 400_000,
+  shardSeconds: 3,
   silenceCheckSeconds: 1,
   logBytesOfInvocation: 3_000,
   partBytes: 1_000,
@@ -109,8 +109,8 @@ export function validatorRequests(shards: number, shardEntries: number, pageObje
 }
 
 function run(files: number): Item[] {
-  const shards = Math.ceil(files / MAX_SHARD_ENTRIES);
-  const { pages, list, put, get } = validatorRequests(shards, MAX_SHARD_ENTRIES, PAGE_OBJECTS);
+  const shards = Math.ceil(files / SHARD_ENTRIES);
+  const { pages, list, put, get } = validatorRequests(shards, SHARD_ENTRIES, PAGE_OBJECTS);
   const chunks = Math.ceil(ASSUMED.messageBytes / SQS_CHUNK_BYTES);
   const { polls, shardSeconds, logBytesOfInvocation } = ASSUMED;
   return [
@@ -156,7 +156,7 @@ function run(files: number): Item[] {
 function month({ alarms, metrics, dashboards }: Standing): Item[] {
   const { days, hosts, silenceCheckSeconds, logBytesOfInvocation, files, partBytes } = ASSUMED;
   const hours = days * 24;
-  const shards = Math.ceil(files / MAX_SHARD_ENTRIES);
+  const shards = Math.ceil(files / SHARD_ENTRIES);
   const kept = REPORT_RETENTION_DAYS * (shards + 1);
   return [
     { what: "alarms", how: `${alarms}`, count: alarms, price: "alarm" },

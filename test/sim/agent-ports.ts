@@ -29,7 +29,7 @@ export function agentPorts(agent: Agent): Omit<Ports, "baselines"> {
   return {
     disk: diskOf(agent),
     bucket: bucketOf(agent),
-    files: new AdaptiveLimit(FILES_IN_FLIGHT, () => world.scheduler.nowMs),
+    files: new AdaptiveLimit(FILES_IN_FLIGHT, { nowMs: () => world.scheduler.nowMs, workedMs: () => 0 }),
     queue: { send: (body) => request(agent, "send", () => agent.watch.send(body), undefined) },
     clock: {
       now: () => new Date(world.hostNowMs),

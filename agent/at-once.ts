@@ -1,0 +1,62 @@
+/**
+ * Which calls to local file systems are made at once, in the main thread, and which are handed to one of Node's threads:
+ * at once as long as they find in memory what they ask for (decision 0015).
+ */
+import { setImmediate } from "node:timers/promises";
+
+/** From memory the kernel answers in a few µs; a disk takes 60 or more. */
+const QUICK_MS = 0.05;
+/** After one that had to wait, so many go to threads, which wait for several at a time, before another is tried. */
+const HANDED_ON = 64;
+/** Twice as many after each that waits again. */
+const MOST_HANDED_ON = 4_096;
+/** How many are made before signals, answers and timers have their turn. */
+const MOST_IN_A_TURN = 64;
+
+export class CallsAtOnce {
+  readonly #nowMs: () => number;
+  #inThisTurn = 0;
+  #nextTurn: Promise<void> | undefined;
+  #toHandOn = 0;
+  #handedOn = HANDED_ON / 2;
+
+  /** @param nowMs a clock that tells fractions of a millisecond and never goes back */
+  constructor(nowMs = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Makes a call in one of two ways that come to the same. */
+  async make<T>(mayBeAtOnce: boolean, atOnce: () => T, byThread: () => Promise<T>): Promise<T> {
+    if (!mayBeAtOnce) return byThread();
+    while (this.#inThisTurn === MOST_IN_A_TURN) {
+      this.#nextTurn ??= this.#turn();
+      await this.#nextTurn;
+    }
+    if (this.#toHandOn > 0) {
+      this.#toHandOn -= 1;
+      return byThread();
+    }
+    this.#inThisTurn += 1;
+    const begunMs = this.#nowMs();
+    try {
+      return atOnce();
+    } finally {
+      this.#tried(this.#nowMs() - begunMs);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    await setImmediate();
+    this.#inThisTurn = 0;
+    this.#nextTurn = undefined;
+  }
+
+  #tried(tookMs: number): void {
+    if (tookMs <= QUICK_MS) {
+      this.#handedOn = HANDED_ON / 2;
+      return;
+    }
+    this.#handedOn = Math.min(2 * this.#handedOn, MOST_HANDED_ON);
+    this.#toHandOn = this.#handedOn;
+  }
+}
