@@ -6,8 +6,11 @@ import { setImmediate } from "node:timers/promises";
 
 /** From memory the kernel answers in a few µs; a disk takes 60 or more. */
 const QUICK_MS = 0.05;
-/** After one that had to wait, so many go to threads, which wait for several at a time, before another is tried. */
-const HANDED_ON = 64;
+/**
+ * After one that had to wait, so many go to threads, which wait for several at a time, before another is tried. Few, for it
+ * may only have been interrupted.
+ */
+const HANDED_ON = 8;
 /** Twice as many after each that waits again. */
 const MOST_HANDED_ON = 4_096;
 /** How many are made before signals, answers and timers have their turn. */
