@@ -21,7 +21,8 @@ export class CallsAtOnce {
   #inThisTurn = 0;
   #nextTurn: Promise<void> | undefined;
   #toHandOn = 0;
-  #handedOn = HANDED_ON / 2;
+  /** How many the next one that has to wait hands on. */
+  #handsOn = HANDED_ON;
 
   /** @param nowMs a clock that tells fractions of a millisecond and never goes back */
   constructor(nowMs = () => performance.now()) {
@@ -55,11 +56,8 @@ export class CallsAtOnce {
   }
 
   #tried(tookMs: number): void {
-    if (tookMs <= QUICK_MS) {
-      this.#handedOn = HANDED_ON / 2;
-      return;
-    }
-    this.#handedOn = Math.min(2 * this.#handedOn, MOST_HANDED_ON);
-    this.#toHandOn = this.#handedOn;
+    const waited = tookMs > QUICK_MS;
+    if (waited) this.#toHandOn = this.#handsOn;
+    this.#handsOn = waited ? Math.min(2 * this.#handsOn, MOST_HANDED_ON) : HANDED_ON;
   }
 }

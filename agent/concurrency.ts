@@ -11,6 +11,18 @@ export interface ConcurrencyBounds {
   readonly most: number;
 }
 
+/** Neither of them ever goes back. */
+export interface ConcurrencyClock {
+  nowMs(): number;
+  /** How long the main thread has worked so far, rather than waited. */
+  workedMs(): number;
+}
+
+export const PROCESS_CLOCK: ConcurrencyClock = {
+  nowMs: () => performance.now(),
+  workedMs: () => performance.eventLoopUtilization().active,
+};
+
 export const FILES_IN_FLIGHT: ConcurrencyBounds = { least: 4, first: 16, most: 64 };
 
 /** What a file costs beside its content, as bytes of content. */
@@ -26,9 +38,10 @@ const RESTING_WINDOWS = 20;
 /** Requests that were on their way, and come again after their first delay, complain of the same load. */
 const DEAF_MS = 2_000;
 
-/** Pure: is told what happens and when, and says how many places there are to be. */
+/** Is told what happens, and says how many places there are to be. */
 export class Concurrency {
   readonly #bounds: ConcurrencyBounds;
+  readonly #clock: ConcurrencyClock;
   #places: number;
   #window = { startMs: Number.NaN, startWorkedMs: 0, bytes: 0, ended: 0, waited: 0 };
   /** What there was before the last step, while its worth is not known. */
@@ -36,8 +49,9 @@ export class Concurrency {
   #restingWindows = 0;
   #deafUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(bounds: ConcurrencyBounds) {
+  constructor(bounds: ConcurrencyBounds, clock: ConcurrencyClock) {
     this.#bounds = bounds;
+    this.#clock = clock;
     this.#places = bounds.first;
   }
 
@@ -45,38 +59,37 @@ export class Concurrency {
     return this.#places;
   }
 
-  /**
-   * @param waited whether the file had to wait for a place: where none does, more places bring nothing
-   * @param workedMs how long the main thread has worked so far, rather than waited
-   */
-  ended(sizeBytes: number, waited: boolean, nowMs: number, workedMs: number): void {
+  /** @param waited whether the file had to wait for a place: where none does, more places bring nothing */
+  ended(sizeBytes: number, waited: boolean): void {
+    const nowMs = this.#clock.nowMs();
     // The first file opens the first window.
-    if (Number.isNaN(this.#window.startMs)) this.#startWindow(nowMs, workedMs);
+    if (Number.isNaN(this.#window.startMs)) this.#startWindow(nowMs);
     const window = this.#window;
     window.bytes += FILE_BYTES + sizeBytes;
     window.ended += 1;
     if (waited) window.waited += 1;
     const lengthMs = nowMs - window.startMs;
     if (lengthMs < LEAST_WINDOW_MS || window.ended < LEAST_USES * this.#places) return;
-    this.#startWindow(nowMs, workedMs);
+    this.#startWindow(nowMs);
     // Were all of its waiting filled, it would send so many times as much.
-    const mostGain = lengthMs / (workedMs - window.startWorkedMs) - 1;
+    const mostGain = lengthMs / (this.#window.startWorkedMs - window.startWorkedMs) - 1;
     const isFull = window.waited > window.ended / 2;
     this.#weigh(window.bytes / lengthMs, isFull && mostGain > WORTHWHILE * (STEP - 1));
   }
 
   /** S3 says that it is asked too often. */
-  slowDown(nowMs: number, workedMs: number): void {
+  slowDown(): void {
+    const nowMs = this.#clock.nowMs();
     if (nowMs < this.#deafUntilMs) return;
     this.#deafUntilMs = nowMs + DEAF_MS;
     this.#places = Math.max(this.#bounds.least, Math.floor(this.#places / 2));
     this.#before = undefined;
     this.#restingWindows = RESTING_WINDOWS;
-    this.#startWindow(nowMs, workedMs);
+    this.#startWindow(nowMs);
   }
 
-  #startWindow(startMs: number, startWorkedMs: number): void {
-    this.#window = { startMs, startWorkedMs, bytes: 0, ended: 0, waited: 0 };
+  #startWindow(startMs: number): void {
+    this.#window = { startMs, startWorkedMs: this.#clock.workedMs(), bytes: 0, ended: 0, waited: 0 };
   }
 
   #weigh(bytesPerMs: number, mayGrow: boolean): void {
@@ -95,27 +108,14 @@ export class Concurrency {
   }
 }
 
-/** Neither of them ever goes back. */
-export interface ConcurrencyClock {
-  nowMs(): number;
-  workedMs(): number;
-}
-
-export const PROCESS_CLOCK: ConcurrencyClock = {
-  nowMs: () => performance.now(),
-  workedMs: () => performance.eventLoopUtilization().active,
-};
-
 /** A limit that follows what the files show. */
 export class AdaptiveLimit {
   readonly #concurrency: Concurrency;
   readonly #limit: Limit;
-  readonly #clock: ConcurrencyClock;
 
   constructor(bounds: ConcurrencyBounds, clock = PROCESS_CLOCK) {
-    this.#concurrency = new Concurrency(bounds);
+    this.#concurrency = new Concurrency(bounds, clock);
     this.#limit = new Limit(bounds.first);
-    this.#clock = clock;
   }
 
   get places(): number {
@@ -127,14 +127,14 @@ export class AdaptiveLimit {
     const waited = this.#limit.isFull;
     const release = await this.#limit.acquire();
     return (sizeBytes) => {
-      this.#concurrency.ended(sizeBytes, waited, this.#clock.nowMs(), this.#clock.workedMs());
+      this.#concurrency.ended(sizeBytes, waited);
       this.#limit.resize(this.places);
       release();
     };
   }
 
   slowDown(): void {
-    this.#concurrency.slowDown(this.#clock.nowMs(), this.#clock.workedMs());
+    this.#concurrency.slowDown();
     this.#limit.resize(this.places);
   }
 }

@@ -179,8 +179,9 @@ async function enter({
       if (path === undefined) return { location, what: "other-file-system" };
       return { path, unknown: true, location, cause: undefined, reason: "other-file-system" };
     }
-    const placedMs = Math.max(levels.at(-1)?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
-    const wayIsLocal = (levels.at(-1)?.wayIsLocal ?? false) && facts.isLocal && !isLink(item);
+    const parent = levels.at(-1);
+    const placedMs = Math.max(parent?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
+    const wayIsLocal = parent?.wayIsLocal === true && facts.isLocal && !isLink(item);
     const names = await readDirectory(location, disk, notice);
     levels.push({ location, path, identity, wayIsLocal, placedMs, names, next: 0, ahead: [] });
     return undefined;

@@ -15,8 +15,8 @@ import type { FindingsSink } from "./validate.ts";
 /** A page of S3: shorter ways are not worth a jump, which begins a new page. */
 const JUMP_AFTER_OBJECTS = 1_000;
 /**
- * A page each: the largest shard is three rounds, those of the agent are two. Fifty shards at once then ask for 3,500 pages a second at 100 ms each, of the
- * 5,500 that S3 answers for a prefix.
+ * A page each: the largest shard is three rounds, those of the agent are two. Fifty shards at once then ask for 3,500
+ * pages a second at 100 ms each, of the 5,500 that S3 answers for a prefix.
  */
 const AHEAD: Ahead = { ranges: 7, objects: 1_000 };
 

@@ -22,7 +22,7 @@ interface Server {
 }
 
 class Simulation {
-  readonly concurrency = new Concurrency(BOUNDS);
+  readonly concurrency = new Concurrency(BOUNDS, { nowMs: () => this.#nowMs, workedMs: () => this.#workedMs });
   readonly #travelling: { readonly endMs: number; readonly refused: boolean; readonly restedMs: number }[] = [];
   #nowMs = 0;
   #workedMs = 0;
@@ -42,9 +42,9 @@ class Simulation {
       this.#nowMs = next.endMs + next.restedMs;
       if (!next.refused) {
         served += 1;
-        this.concurrency.ended(SIZE_BYTES, waited, this.#nowMs, this.#workedMs);
+        this.concurrency.ended(SIZE_BYTES, waited);
       } else if (next.restedMs === 0) {
-        this.concurrency.slowDown(this.#nowMs, this.#workedMs);
+        this.concurrency.slowDown();
         this.#travelling.push({ ...next, restedMs: (this.#sent * 379) % MOST_BACKOFF_MS });
       } else this.#send(server);
     }
@@ -130,10 +130,12 @@ suite("The number of files at once", () => {
   });
 
   test("falls once for a burst of complaints about the same load", () => {
-    const concurrency = new Concurrency(BOUNDS);
-    for (let complaint = 0; complaint < 16; complaint++) concurrency.slowDown(1_000 + complaint, 0);
+    let nowMs = 1_000;
+    const concurrency = new Concurrency(BOUNDS, { nowMs: () => nowMs++, workedMs: () => 0 });
+    for (let complaint = 0; complaint < 16; complaint++) concurrency.slowDown();
     assert.equal(concurrency.places, BOUNDS.first / 2);
-    concurrency.slowDown(3_000, 0);
+    nowMs = 3_000;
+    concurrency.slowDown();
     assert.equal(concurrency.places, BOUNDS.first / 4);
   });
 
@@ -147,14 +149,14 @@ suite("The number of files at once", () => {
     });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 2_000 }), (events) => {
-        const concurrency = new Concurrency(BOUNDS);
         let nowMs = 0;
         let workedMs = 0;
+        const concurrency = new Concurrency(BOUNDS, { nowMs: () => nowMs, workedMs: () => workedMs });
         for (const { sizeBytes, waited, refused, afterMs, worksShare } of events) {
           nowMs += afterMs;
           workedMs += afterMs * worksShare;
-          if (refused) concurrency.slowDown(nowMs, workedMs);
-          else concurrency.ended(sizeBytes, waited, nowMs, workedMs);
+          if (refused) concurrency.slowDown();
+          else concurrency.ended(sizeBytes, waited);
           assert.ok(Number.isInteger(concurrency.places));
           assert.ok(concurrency.places >= BOUNDS.least && concurrency.places <= BOUNDS.most);
         }

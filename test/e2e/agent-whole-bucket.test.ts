@@ -137,7 +137,7 @@ describe("a validator that does not answer", () => {
     const source = makeTree(own, { a: "1" });
     const { child, ended } = startAgent(own, ["-b", source, `s3://${bucket}/left`], { environment });
     await new Promise<void>((resolve) => {
-      child.stdout?.on("data", (text) => String(text).includes("waiting for the report") && resolve());
+      child.stdout.on("data", (text) => String(text).includes("waiting for the report") && resolve());
     });
     await sleep(500);
     const left = performance.now();
