@@ -1,4 +1,6 @@
-/** A large content on its way to the connection: over TLS not hashed again for the signature, and encrypted piece by piece. */
+/**
+ * A large content on its way to the connection: over TLS not hashed again for the signature, and encrypted piece by piece.
+ */
 import { Readable } from "node:stream";
 import type { PutObjectCommand, UploadPartCommand } from "@aws-sdk/client-s3";
 

@@ -8,7 +8,10 @@ import { Failure } from "./errors.ts";
 import type { Ports } from "./ports.ts";
 import type { Step } from "./steps.ts";
 
-/** A page each, of the ten or more of a shard, two shards being in flight. Four took longer, ten more memory and no less time. */
+/**
+ * A page each, of the ten or more of a shard, two shards being in flight. Four took longer, ten more memory and no less
+ * time.
+ */
 const AHEAD: Ahead = { ranges: 7, objects: 1_000 };
 
 export interface Listing {

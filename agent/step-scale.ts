@@ -3,7 +3,7 @@ import { ManifestScale } from "#shared/manifest.ts";
 import type { ShardScale } from "#shared/shard.ts";
 import type { Step } from "./steps.ts";
 
-/** Half of what a message may hold: what takes the agent's memory is released sooner, and the last shard is checked sooner. */
+/** Half of what a message may hold: its memory is released sooner, and the last shard is checked sooner. */
 export const SHARD_ENTRIES = 10_000;
 
 /** Weighs what goes into the manifest, and counts what does not: either may be many. */
