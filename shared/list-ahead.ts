@@ -5,8 +5,8 @@
 import type { Entry, ObjectEntry } from "#shared/entry.ts";
 import type { PathRange } from "#shared/shard.ts";
 
-/** How many of a shard's own entries make a range, at most: a page, with some objects more that show that it is over. */
-const RANGE_ENTRIES = 980;
+/** How many of a shard's own entries make a range, at most: a page of S3, where the bucket holds them and nothing else. */
+const RANGE_ENTRIES = 1_000;
 
 /**
  * The ranges that a shard's own entries cut it into, about as many in each. They tile it.

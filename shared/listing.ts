@@ -71,10 +71,9 @@ export async function* listRange(
       if (previous !== undefined && compareKeys(previous, object.key) >= 0)
         throw new ListingError("its keys do not ascend");
       previous = object.key;
-      if (through !== undefined && compareKeys(object.key, through) > 0) {
-        isOver = true;
-        break;
-      }
+      const order = through === undefined ? -1 : compareKeys(object.key, through);
+      isOver ||= order >= 0;
+      if (order > 0) break;
       if (isReserved(object.key)) continue;
       const { key, sizeBytes, etag, modifiedMs } = object;
       objects.push({ path: key.slice(keyPrefix.length), sizeBytes, etag, modifiedMs });

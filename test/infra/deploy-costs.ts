@@ -103,8 +103,7 @@ export function monthTable(standing: Standing): string {
 
 /** What the validator asks of S3 for a run without findings: at most as many lists, and just as many of the others. */
 export function validatorRequests(shards: number, shardEntries: number, pageObjects: number) {
-  // A range seldom ends where a page does.
-  const pages = Math.ceil(shardEntries / pageObjects) + 1;
+  const pages = Math.ceil(shardEntries / pageObjects);
   return { pages, list: shards * (pages + 1), put: shards + 2, get: 2 * shards + 2 };
 }
 

@@ -112,6 +112,8 @@ describe("listing a range", () => {
     );
     assert.equal((await pathsOf(listRange(bucket.fetchPage, "", { after: "009", through: "018" }))).length, 9);
     assert.equal(bucket.requests, 1);
+    assert.equal((await pathsOf(listRange(bucket.fetchPage, "", { after: "009", through: "019" }))).length, 10);
+    assert.equal(bucket.requests, 2, "the page ends where the range does, and the listing goes on");
   });
 });
 
