@@ -29,13 +29,13 @@ export class CallsAtOnce {
     this.#nowMs = nowMs;
   }
 
-  /** Makes a call in one of two ways that come to the same. */
-  async make<T>(mayBeAtOnce: boolean, atOnce: () => T, byThread: () => Promise<T>): Promise<T> {
+  /**
+   * Makes a call in one of two ways that come to the same. What is found at once is returned as it is: to wait for a
+   * promise of each takes as long as to find it.
+   */
+  make<T>(mayBeAtOnce: boolean, atOnce: () => T, byThread: () => Promise<T>): T | Promise<T> {
     if (!mayBeAtOnce) return byThread();
-    while (this.#inThisTurn === MOST_IN_A_TURN) {
-      this.#nextTurn ??= this.#turn();
-      await this.#nextTurn;
-    }
+    if (this.#inThisTurn === MOST_IN_A_TURN) return this.#inNextTurn(() => this.make(true, atOnce, byThread));
     if (this.#toHandOn > 0) {
       this.#toHandOn -= 1;
       return byThread();
@@ -44,9 +44,17 @@ export class CallsAtOnce {
     const begunMs = this.#nowMs();
     try {
       return atOnce();
+    } catch (cause) {
+      return Promise.reject(cause);
     } finally {
       this.#tried(this.#nowMs() - begunMs);
     }
+  }
+
+  async #inNextTurn<T>(call: () => T | Promise<T>): Promise<T> {
+    this.#nextTurn ??= this.#turn();
+    await this.#nextTurn;
+    return call();
   }
 
   async #turn(): Promise<void> {

@@ -53,8 +53,8 @@ export class BaselineFile implements Baseline {
     }
   }
 
-  async *items(): AsyncGenerator<BaselineItem, void, undefined> {
-    for (const block of this.blocks) yield* await this.itemsOf(block);
+  async *items(): AsyncGenerator<readonly BaselineItem[], void, undefined> {
+    for (const block of this.blocks) yield await this.itemsOf(block);
   }
 
   covers({ after, through }: PathRange): boolean {

@@ -7,7 +7,7 @@
  */
 import { type Entry, isUnknown, type UnknownEntry } from "#shared/entry.ts";
 import { compareKeys, isReserved } from "#shared/key.ts";
-import { march } from "#shared/march.ts";
+import { type Entries, march } from "#shared/march.ts";
 import type { Finding } from "#shared/report.ts";
 import type { FileMarks } from "./walk.ts";
 
@@ -132,17 +132,19 @@ export function itemOf(line: string): BaselineItem {
  * @param findings all that there are
  */
 export async function* correct(
-  items: AsyncIterable<BaselineItem>,
+  items: Entries<BaselineItem>,
   findings: readonly Finding[],
   keyPrefix: string,
-): AsyncGenerator<BaselineItem, void, undefined> {
+): AsyncGenerator<readonly BaselineItem[], void, undefined> {
   // Whatever a report says, the validator's own objects are nobody's to delete.
   const ordered = findings
     .filter(({ path }) => path !== "" && !isReserved(keyPrefix + path))
     .sort((left, right) => compareKeys(left.path, right.path));
   const corrections = ordered.map(({ path, kind }) => ({ path, isThere: kind !== "missing" }));
-  for await (const { source, target } of march(corrections, items)) {
-    if (source === undefined) yield target;
-    else if (source.isThere) yield { path: source.path, gone: true };
+  for await (const batch of march(corrections, items)) {
+    yield batch.flatMap(({ source, target }): BaselineItem[] => {
+      if (source === undefined) return [target];
+      return source.isThere ? [{ path: source.path, gone: true }] : [];
+    });
   }
 }

@@ -67,8 +67,9 @@ export async function checkRequiredFile(
 
 /** A link that leads nowhere now may lead to a directory later. */
 async function mayBeDirectory(path: string, disk: Disk): Promise<boolean> {
-  const itself = await disk.facts(path, false).catch(() => undefined);
-  if (itself?.kind !== "link") return itself?.kind === "directory";
-  const target = await disk.facts(path, true).catch(() => undefined);
-  return target === undefined || target.kind === "directory";
+  const kindOf = async (follow: boolean) => (await disk.facts(path, follow)).kind;
+  const itself = await kindOf(false).catch(() => undefined);
+  if (itself !== "link") return itself === "directory";
+  const target = await kindOf(true).catch(() => undefined);
+  return target === undefined || target === "directory";
 }

@@ -54,6 +54,7 @@ const call = {
 export function openDisk(calls: Pick<CallsAtOnce, "make">): Disk {
   return {
     async *directory(path) {
+      let items: DirectoryItem[] = [];
       // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
       const directory = await whenOneIsFree(() =>
         opendir(bytesOf(path) as unknown as string, {
@@ -63,15 +64,18 @@ export function openDisk(calls: Pick<CallsAtOnce, "make">): Disk {
       );
       for await (const item of directory) {
         const name = (item.name as unknown as Buffer).toString("latin1");
-        yield { name, kind: kindOf(item) } satisfies DirectoryItem;
+        items.push({ name, kind: kindOf(item) });
+        if (items.length < DIRECTORY_READ_AHEAD) continue;
+        yield items;
+        items = [];
       }
+      yield items;
     },
-    async facts(path, follow, wayIsLocal = false) {
+    facts(path, follow, wayIsLocal = false) {
       const bytes = bytesOf(path);
-      if (follow) return factsOf(await call.stat(bytes, BIG));
-      const mayBeAtOnce = wayIsLocal && !mayBeMounted(path);
-      const byThread = () => call.lstat(bytes, BIG);
-      return factsOf(await calls.make(mayBeAtOnce, () => lstatSync(bytes, BIG), byThread));
+      const byThread = async () => factsOf(await (follow ? call.stat : call.lstat)(bytes, BIG));
+      const mayBeAtOnce = !follow && wayIsLocal && !mayBeMounted(path);
+      return calls.make(mayBeAtOnce, () => factsOf(lstatSync(bytes, BIG)), byThread);
     },
     async open(path, isLocal = false) {
       const bytes = bytesOf(path);
@@ -129,7 +133,7 @@ class DescribedFile implements OpenFile {
     return filled;
   }
 
-  #readOnce(buffer: Uint8Array, from: number, wanted: number): Promise<number> {
+  #readOnce(buffer: Uint8Array, from: number, wanted: number): number | Promise<number> {
     return this.#calls.make(
       this.#isLocal && wanted <= QUICK_READ_BYTES,
       () => readSync(this.#descriptor, buffer, from, wanted, null),
@@ -144,7 +148,7 @@ class DescribedFile implements OpenFile {
 }
 
 /** Too many open files are no fault of the one to be opened: of the others, of this process or the system, some end soon. */
-async function whenOneIsFree<T>(open: () => Promise<T>): Promise<T> {
+async function whenOneIsFree<T>(open: () => T | Promise<T>): Promise<T> {
   for (let delayMs = FIRST_OPEN_DELAY_MS; ; delayMs *= 2) {
     try {
       return await open();

@@ -82,21 +82,25 @@ export async function* planListed(
   steps: readonly Step[],
   listing: Entries<ObjectEntry>,
   doubts: Doubts,
-): AsyncGenerator<Action, void, undefined> {
+): AsyncGenerator<readonly Action[], void, undefined> {
   const unknownDirectories = new UnknownDirectories();
   const entries = steps.filter((step) => step.what !== "gone" && step.what !== "unlisted");
-  for await (const { source: step, target } of march(entries, listing)) {
-    if (step === undefined) {
-      if (!isFolderMarker(target) && !unknownDirectories.covers(target.path))
-        yield { do: "remove", path: target.path, known: undefined };
-    } else if (step.what === "unknown") {
-      unknownDirectories.pass(step);
-      yield { do: "note", entry: step.entry, known: step.known };
-    } else if (step.what === "same") {
-      yield ofSame(step.file, target, doubts);
-    } else {
-      yield ofFile(step, target, doubts);
+  for await (const batch of march(entries, listing)) {
+    const actions: Action[] = [];
+    for (const { source: step, target } of batch) {
+      if (step === undefined) {
+        if (!isFolderMarker(target) && !unknownDirectories.covers(target.path))
+          actions.push({ do: "remove", path: target.path, known: undefined });
+      } else if (step.what === "unknown") {
+        unknownDirectories.pass(step);
+        actions.push({ do: "note", entry: step.entry, known: step.known });
+      } else if (step.what === "same") {
+        actions.push(ofSame(step.file, target, doubts));
+      } else {
+        actions.push(ofFile(step, target, doubts));
+      }
     }
+    yield actions;
   }
 }
 

@@ -54,13 +54,14 @@ export interface OpenFile {
 
 /** Errors are those of node:fs, with their `code`. */
 export interface Disk {
-  directory(path: BytePath): AsyncIterable<DirectoryItem>;
+  /** What is in it, in no order, some at a time. */
+  directory(path: BytePath): AsyncIterable<readonly DirectoryItem[]>;
   /**
    * Facts of the file itself, or with `follow` of what a symbolic link leads to.
    *
    * @param wayIsLocal whether nobody has to be asked but this machine to find it; says nothing of where a link leads
    */
-  facts(path: BytePath, follow: boolean, wayIsLocal?: boolean): Promise<FileFacts>;
+  facts(path: BytePath, follow: boolean, wayIsLocal?: boolean): FileFacts | Promise<FileFacts>;
   /**
    * Opens for reading, never blocking on a FIFO.
    *
@@ -138,8 +139,8 @@ export interface BaselineSubject {
 
 /** A baseline that was found. What turns out to be damaged while it is read is passed over, and not covered. */
 export interface Baseline {
-  /** All items in key order. To be read once. */
-  items(): AsyncIterable<BaselineItem>;
+  /** All items in key order, some at a time. To be read once. */
+  items(): AsyncIterable<readonly BaselineItem[]>;
   /** Whether it knows all that the bucket held in a range that `items` has passed, but for its holes. */
   covers(range: PathRange): boolean;
   /** Where the file system of the source was mounted; undefined where that was not told. */

@@ -117,7 +117,7 @@ class Pass {
   async run(): Promise<ShardsResult> {
     const { root, target, shardEntries, baseline, corrections, oneFileSystem } = this.#request;
     const { disk } = this.#ports;
-    const before = await disk.facts(root, true).catch((cause: unknown) => Promise.reject(this.#rootFault(cause)));
+    const before = await this.#rootFacts();
     const walked = walk({
       root,
       keyPrefix: target.keyPrefix,
@@ -126,7 +126,7 @@ class Pass {
       check: () => this.#check(),
       oneFileSystem,
     });
-    const known = baseline?.items() ?? NOTHING;
+    const known = baseline?.items() ?? [];
     const { keyPrefix } = target;
     const remembered = corrections === undefined ? known : correct(known, corrections, keyPrefix);
     const steps = stepsOf(walked, remembered, keyPrefix);
@@ -182,11 +182,17 @@ class Pass {
 
   /** A file system that was taken away leaves a directory behind, and files that only seem to have vanished. */
   async #checkRoot(before: FileFacts): Promise<void> {
-    const { root } = this.#request;
-    const after = await this.#ports.disk.facts(root, true).catch((cause: unknown) => cause);
-    if (after instanceof Error) throw this.#rootFault(after);
-    if ((after as FileFacts).identity !== before.identity)
-      throw sourceFault(root, "it became another directory meanwhile");
+    const after = await this.#rootFacts();
+    if (after.identity !== before.identity)
+      throw sourceFault(this.#request.root, "it became another directory meanwhile");
+  }
+
+  async #rootFacts(): Promise<FileFacts> {
+    try {
+      return await this.#ports.disk.facts(this.#request.root, true);
+    } catch (cause) {
+      throw this.#rootFault(cause);
+    }
   }
 
   /** The walk throws only what concerns its root: the source was there when the run began. */
@@ -228,7 +234,7 @@ class Pass {
     const listing = { bucket: this.#ports.bucket, target, check: () => this.#check() };
     const actions = isListed
       ? planListed(steps, listShard(range, steps, listing), doubts)
-      : planKnown(steps, { checksum });
+      : [planKnown(steps, { checksum })];
     // Of a transfer only what comes of it is kept, not its promise: a shard has 10,000 of them.
     const entries: (ManifestEntry | undefined)[] = [];
     const items: (BaselineItem | undefined)[] = [];
@@ -237,34 +243,36 @@ class Pass {
     let removals = 0;
     let ended = false;
     try {
-      for await (const action of actions) {
-        this.#check();
-        this.#deletions.note(action);
-        switch (action.do) {
-          case "note": {
-            const entry = this.#record.unknown(action.entry);
-            reached = entry.path;
-            entries.push(entry);
-            items.push(action.known ?? entry);
-            break;
+      for await (const batch of actions) {
+        for (const action of batch) {
+          this.#check();
+          this.#deletions.note(action);
+          switch (action.do) {
+            case "note": {
+              const entry = this.#record.unknown(action.entry);
+              reached = entry.path;
+              entries.push(entry);
+              items.push(action.known ?? entry);
+              break;
+            }
+            case "keep": {
+              const entry = this.#record.kept(action.file, action.etag);
+              reached = entry.path;
+              entries.push(entry);
+              items.push(entry);
+              break;
+            }
+            case "remove":
+              reached = action.path;
+              removals += 1;
+              // A listing may show more than memory holds: then it is asked again, should they not be deleted.
+              if (!isListed || removals <= MOST_LISTED_REMOVALS) items.push(leaving(action));
+              if (mode === "sync") await held.add(target.keyPrefix + action.path);
+              break;
+            default:
+              reached = action.file.path;
+              await this.#begin(action, { entries, items, working });
           }
-          case "keep": {
-            const entry = this.#record.kept(action.file, action.etag);
-            reached = entry.path;
-            entries.push(entry);
-            items.push(entry);
-            break;
-          }
-          case "remove":
-            reached = action.path;
-            removals += 1;
-            // A listing may show more than memory holds: then it is asked again, should they not be deleted.
-            if (!isListed || removals <= MOST_LISTED_REMOVALS) items.push(leaving(action));
-            if (mode === "sync") await held.add(target.keyPrefix + action.path);
-            break;
-          default:
-            reached = action.file.path;
-            await this.#begin(action, { entries, items, working });
         }
       }
       ended = true;
@@ -408,9 +416,6 @@ function sourceFault(root: BytePath, reason: string, cause?: unknown): Failure {
     cause,
   });
 }
-
-/** No baseline. */
-const NOTHING: AsyncIterable<BaselineItem> = { async *[Symbol.asyncIterator]() {} };
 
 /** What to remember of an entry that was transferred or compared; undefined where it was neither. */
 function knownFileOf(entry: ManifestEntry): KnownFile | undefined {

@@ -14,7 +14,7 @@
  */
 import { isUnknown, UnknownDirectories } from "#shared/entry.ts";
 import { keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
-import { march } from "#shared/march.ts";
+import { type Entries, march } from "#shared/march.ts";
 import { type BaselineItem, isGone, isHole, isSame, type KnownFile, leaving } from "./baseline.ts";
 import type { WalkEntry, WalkedFile, WalkedUnknown } from "./walk.ts";
 
@@ -44,49 +44,55 @@ export type Step =
   | { readonly what: "unlisted"; readonly path: string };
 
 export async function* stepsOf(
-  walked: AsyncIterable<WalkEntry>,
-  baseline: AsyncIterable<BaselineItem>,
+  walked: Entries<WalkEntry>,
+  baseline: Entries<BaselineItem>,
   keyPrefix: string,
-): AsyncGenerator<Step, void, undefined> {
+): AsyncGenerator<readonly Step[], void, undefined> {
   const unknownDirectories = new UnknownDirectories();
   const holes = new UnknownDirectories();
   const maxPathBytes = MAX_KEY_BYTES - keyBytes(keyPrefix);
   let hole: string | undefined;
   /** The end of a hole that could be read this time. */
-  const endOfHole = function* (): Generator<Step, void, undefined> {
+  const endHole = (steps: Step[]) => {
     if (hole !== undefined && !unknownDirectories.covers(hole))
-      yield { what: "unlisted", path: hole.endsWith("/") ? lastKeyBelow(hole, maxPathBytes) : hole };
+      steps.push({ what: "unlisted", path: hole.endsWith("/") ? lastKeyBelow(hole, maxPathBytes) : hole });
     hole = undefined;
   };
-  for await (const { source, target } of march(walked, baseline)) {
-    const { path } = source === undefined ? target : source;
-    if (hole !== undefined && !(hole.endsWith("/") && path.startsWith(hole))) yield* endOfHole();
-    if (target !== undefined && isHole(target)) {
-      holes.pass(target);
-      // A file that is there again is compared with what the bucket has.
-      if (source === undefined) hole ??= target.path;
-    }
-    const known = target === undefined || isHole(target) || isGone(target) ? undefined : target;
-    if (source === undefined) {
-      if (!isHole(target) && !unknownDirectories.covers(target.path)) {
-        yield { what: "gone", path: target.path, known };
+  for await (const batch of march(walked, baseline)) {
+    const steps: Step[] = [];
+    for (const { source, target } of batch) {
+      const { path } = source === undefined ? target : source;
+      if (hole !== undefined && !(hole.endsWith("/") && path.startsWith(hole))) endHole(steps);
+      if (target !== undefined && isHole(target)) {
+        holes.pass(target);
+        // A file that is there again is compared with what the bucket has.
+        if (source === undefined) hole ??= target.path;
       }
-    } else if (isUnknown(source)) {
-      unknownDirectories.pass(source);
-      yield { what: "unknown", path: source.path, unknown: true, entry: source, known };
-    } else {
-      const { sizeBytes } = source;
-      if (known !== undefined && !known.leaving && isSame(source, known))
-        yield { what: "same", path, sizeBytes, file: known };
-      else {
-        const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
-        const inHole = isAtHole || (known === undefined && holes.covers(path));
-        const isThere = target !== undefined && isGone(target);
-        yield { what: "file", path, sizeBytes, file: source, known, inHole, isThere };
+      const known = target === undefined || isHole(target) || isGone(target) ? undefined : target;
+      if (source === undefined) {
+        if (!isHole(target) && !unknownDirectories.covers(target.path)) {
+          steps.push({ what: "gone", path: target.path, known });
+        }
+      } else if (isUnknown(source)) {
+        unknownDirectories.pass(source);
+        steps.push({ what: "unknown", path: source.path, unknown: true, entry: source, known });
+      } else {
+        const { sizeBytes } = source;
+        if (known !== undefined && !known.leaving && isSame(source, known))
+          steps.push({ what: "same", path, sizeBytes, file: known });
+        else {
+          const isAtHole = known?.leaving === true || (target !== undefined && isHole(target));
+          const inHole = isAtHole || (known === undefined && holes.covers(path));
+          const isThere = target !== undefined && isGone(target);
+          steps.push({ what: "file", path, sizeBytes, file: source, known, inHole, isThere });
+        }
       }
     }
+    yield steps;
   }
-  yield* endOfHole();
+  const rest: Step[] = [];
+  endHole(rest);
+  yield rest;
 }
 
 /** What to remember of a step that the pass did not come to. */

@@ -66,6 +66,8 @@ interface Level {
 
 /** How many files' facts are asked for at a time. */
 const FACTS_AHEAD = 64;
+/** How many entries are yielded at a time: each time costs as much as to look at some of them. */
+const BATCH_ENTRIES = 64;
 
 export interface WalkRequest {
   readonly root: BytePath;
@@ -79,7 +81,7 @@ export interface WalkRequest {
 }
 
 /**
- * Yields every file below the root. Errors of the root itself are thrown; all others become unknown entries.
+ * Yields every file below the root, some at a time. Errors of the root itself are thrown; all others become unknown entries.
  */
 export async function* walk({
   root,
@@ -88,7 +90,7 @@ export async function* walk({
   notice,
   check,
   oneFileSystem = false,
-}: WalkRequest): AsyncGenerator<WalkEntry, void, undefined> {
+}: WalkRequest): AsyncGenerator<readonly WalkEntry[], void, undefined> {
   const prefixBytes = keyBytes(keyPrefix);
   const rootFacts = await disk.facts(root, true);
   const onlyDevice = oneFileSystem ? deviceOf(rootFacts) : undefined;
@@ -104,8 +106,13 @@ export async function* walk({
       ahead: [],
     },
   ];
+  let entries: WalkEntry[] = [];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     check();
+    if (entries.length >= BATCH_ENTRIES) {
+      yield entries;
+      entries = [];
+    }
     const position = level.next++;
     if (position % FACTS_AHEAD === 0) level.ahead = await lookAhead(level, position, disk);
     const item = level.ahead[position % FACTS_AHEAD];
@@ -122,27 +129,28 @@ export async function* walk({
       if ("what" in entered) notice(entered);
       // Nothing can be in the bucket below a name that is longer than any key.
       else if (prefixBytes + keyBytes(entered.path) > MAX_KEY_BYTES) notice({ location, what: "name-too-long" });
-      else yield entered;
+      else entries.push(entered);
     } else if (path === undefined) {
       // A broken link stands twice in its directory, as a file and as a directory.
       if (!item.sortName.endsWith("/")) notice({ location, what: "name-not-utf8" });
     } else if (prefixBytes + keyBytes(path) > MAX_KEY_BYTES) {
       if (!item.sortName.endsWith("/")) notice({ location, what: "name-too-long" });
     } else if (item.facts === undefined) {
-      yield { path, unknown: true, location, cause: item.fault, reason: unknownReason(item) };
+      entries.push({ path, unknown: true, location, cause: item.fault, reason: unknownReason(item) });
     } else if (item.facts.kind === "file") {
       const { sizeBytes, modifiedMs, changedMs, inode } = item.facts;
       const isLocal = level.wayIsLocal && item.facts.isLocal && !isLink(item);
       const placedMs = Math.max(level.placedMs, item.linkedMs ?? 0);
-      yield { path, sizeBytes, modifiedMs, changedMs, inode, placedMs, isLocal };
+      entries.push({ path, sizeBytes, modifiedMs, changedMs, inode, placedMs, isLocal });
     } else if (item.facts.kind === "directory") {
       // It was a file when its directory was read, and so stands in the wrong place; what is below was not walked.
       const cause = new Error("it became a directory while the source was walked");
-      yield { path, unknown: true, location, cause, reason: "unreadable-file" };
+      entries.push({ path, unknown: true, location, cause, reason: "unreadable-file" });
     } else {
       notice({ location, what: "special" });
     }
   }
+  yield entries;
 }
 
 function isLink({ linkedMs }: Item): boolean {
@@ -207,10 +215,12 @@ async function readDirectory(
 ): Promise<DirectoryNames> {
   const names = new DirectoryNames();
   const links: BytePath[] = [];
-  for await (const { name, kind } of disk.directory(location)) {
-    if (kind === "file" || kind === "directory") names.add(name, kind);
-    else if (kind === "link") links.push(name);
-    else notice({ location: join(location, name), what: "special" });
+  for await (const items of disk.directory(location)) {
+    for (const { name, kind } of items) {
+      if (kind === "file" || kind === "directory") names.add(name, kind);
+      else if (kind === "link") links.push(name);
+      else notice({ location: join(location, name), what: "special" });
+    }
   }
   // What a link leads to decides where it sorts, so it must be known before.
   for (const name of links) {
@@ -231,22 +241,29 @@ async function readDirectory(
 /** The next items of a directory, with the facts of its files. */
 async function lookAhead({ location, wayIsLocal, names }: Level, from: number, disk: Disk): Promise<Item[]> {
   const items = names.slice(from, from + FACTS_AHEAD);
-  await Promise.all(
-    items.map(async (item) => {
-      if (item.kind !== "file" || item.facts !== undefined) return;
-      try {
-        item.facts = await disk.facts(join(location, item.name), false, wayIsLocal);
-        // It became a link since its directory was read: what matters is what an open would find.
-        if (item.facts.kind === "link") {
-          item.linkedMs = item.facts.changedMs;
-          item.facts = await disk.facts(join(location, item.name), true);
-        }
-      } catch (fault) {
-        item.fault = fault;
-      }
-    }),
-  );
+  const looking: Promise<void>[] = [];
+  for (const item of items) {
+    if (item.kind !== "file" || item.facts !== undefined) continue;
+    const path = join(location, item.name);
+    const facts = disk.facts(path, false, wayIsLocal);
+    if (facts instanceof Promise || facts.kind === "link") looking.push(look(item, path, facts, disk));
+    else item.facts = facts;
+  }
+  await Promise.all(looking);
   return items;
+}
+
+async function look(item: Item, path: BytePath, itself: FileFacts | Promise<FileFacts>, disk: Disk): Promise<void> {
+  try {
+    item.facts = await itself;
+    // It became a link since its directory was read: what matters is what an open would find.
+    if (item.facts.kind === "link") {
+      item.linkedMs = item.facts.changedMs;
+      item.facts = await disk.facts(path, true);
+    }
+  } catch (fault) {
+    item.fault = fault;
+  }
 }
 
 /** The text of a byte string, or undefined when it is not UTF-8. */

@@ -45,19 +45,21 @@ export async function validateShard(
   const totals = { ...NO_TOTALS };
   const unknownDirectories = new UnknownDirectories();
   try {
-    for await (const { source, target } of march(entries, objects)) {
-      if (source !== undefined) {
-        totals.entries += 1;
-        unknownDirectories.pass(source);
-        if (isUnknown(source)) totals.unknown += 1;
-        else compareEntry(source, target, totals, findings);
-      } else if (!isFolderMarker(target) && !unknownDirectories.covers(target.path)) {
-        if (findings.full) {
-          totals.unexpectedAtLeast = true;
-          if (totals.entries === entries.length) break;
-        } else {
-          totals.unexpected += 1;
-          findings.add({ kind: "unexpected", path: target.path, actual: shown(target) });
+    listing: for await (const steps of march(entries, objects)) {
+      for (const { source, target } of steps) {
+        if (source !== undefined) {
+          totals.entries += 1;
+          unknownDirectories.pass(source);
+          if (isUnknown(source)) totals.unknown += 1;
+          else compareEntry(source, target, totals, findings);
+        } else if (!isFolderMarker(target) && !unknownDirectories.covers(target.path)) {
+          if (findings.full) {
+            totals.unexpectedAtLeast = true;
+            if (totals.entries === entries.length) break listing;
+          } else {
+            totals.unexpected += 1;
+            findings.add({ kind: "unexpected", path: target.path, actual: shown(target) });
+          }
         }
       }
     }

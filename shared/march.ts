@@ -19,91 +19,101 @@ export class OrderError extends Error {
   override readonly name = "OrderError";
 }
 
-/** Entries in key order: all of them, or as they arrive, alone or several at a time. */
-export type Entries<E extends Entry> = Iterable<E> | AsyncIterable<E | readonly E[]>;
+/** Entries in key order: all of them, or as they arrive, some at a time, for to wait for each costs more than to compare. */
+export type Entries<E extends Entry> = readonly E[] | AsyncIterable<readonly E[]>;
 
 /** Takes entries one after the other, and stops with an {@link OrderError} as soon as they do not ascend. */
 class Ascending<E extends Entry> {
   readonly #name: string;
-  readonly #source: Iterator<E> | AsyncIterator<E | readonly E[]>;
-  /** What has arrived, and how much of it was taken. */
+  readonly #source: AsyncIterator<readonly E[]> | undefined;
+  /** What has arrived, and how much of it was passed. */
   #batch: readonly E[] = [];
-  #taken = 0;
+  #passed = 0;
+  #ended = false;
   #previous: string | undefined;
 
   constructor(entries: Entries<E>, name: string) {
     this.#name = name;
-    const isThere = Array.isArray(entries);
-    if (isThere) this.#batch = entries;
-    const rest: Entries<E> = isThere ? [] : entries;
-    this.#source = Symbol.asyncIterator in rest ? rest[Symbol.asyncIterator]() : rest[Symbol.iterator]();
+    if (Symbol.asyncIterator in entries) this.#source = entries[Symbol.asyncIterator]();
+    else this.#begin(entries);
   }
 
-  /** The next entry, undefined after the last: at once where it is there, for a promise costs more than a comparison. */
-  next(): E | undefined | Promise<E | undefined> {
-    const entry = this.#batch[this.#taken++];
-    return entry === undefined ? this.#arriving() : this.#checked(entry);
+  /** Whether the next entry is there, or none comes any more. */
+  get isReady(): boolean {
+    return this.#passed < this.#batch.length || this.#ended;
   }
 
-  async close(): Promise<void> {
-    await this.#source.return?.();
+  /** The next entry, once that is ready; undefined after the last. */
+  get next(): E | undefined {
+    return this.#batch[this.#passed];
   }
 
-  async #arriving(): Promise<E | undefined> {
-    for (;;) {
-      const { done, value } = await this.#source.next();
-      if (done) return undefined;
-      if (!isBatch(value)) return this.#checked(value);
-      this.#batch = value;
-      this.#taken = 1;
-      const [first] = value;
-      if (first !== undefined) return this.#checked(first);
+  /** Goes on to the entry after the next one. */
+  pass(): void {
+    this.#passed += 1;
+    this.#check();
+  }
+
+  /** Waits until the next entry is ready. */
+  async arrive(): Promise<void> {
+    while (!this.isReady) {
+      const arrived = await this.#source?.next();
+      if (arrived === undefined || arrived.done) this.#ended = true;
+      else this.#begin(arrived.value);
     }
   }
 
-  #checked(entry: E): E {
-    const { path } = entry;
-    if (this.#previous !== undefined && compareKeys(this.#previous, path) >= 0)
+  async close(): Promise<void> {
+    await this.#source?.return?.();
+  }
+
+  #begin(batch: readonly E[]): void {
+    this.#batch = batch;
+    this.#passed = 0;
+    this.#check();
+  }
+
+  #check(): void {
+    const { next } = this;
+    if (next === undefined) return;
+    if (this.#previous !== undefined && compareKeys(this.#previous, next.path) >= 0)
       throw new OrderError(
-        `the ${this.#name} does not ascend: ${JSON.stringify(path)} came after ${JSON.stringify(this.#previous)}`,
+        `the ${this.#name} does not ascend: ${JSON.stringify(next.path)} came after ${JSON.stringify(this.#previous)}`,
       );
-    this.#previous = path;
-    return entry;
+    this.#previous = next.path;
   }
 }
 
-function isBatch<E>(value: E | readonly E[]): value is readonly E[] {
-  return Array.isArray(value);
-}
-
 /**
- * Yields every path of either stream once, in order.
+ * Yields every path of either stream once, in order; what can be compared, before more is waited for.
  *
  * @throws {OrderError} when one of the streams does not ascend
  */
 export async function* march<S extends Entry, T extends Entry>(
   source: Entries<S>,
   target: Entries<T>,
-): AsyncGenerator<Step<S, T>, void, undefined> {
+): AsyncGenerator<readonly Step<S, T>[], void, undefined> {
   const sources = new Ascending(source, "source");
   const targets = new Ascending(target, "target");
+  let steps: Step<S, T>[] = [];
   try {
-    let left = await sources.next();
-    let right = await targets.next();
-    while (left !== undefined || right !== undefined) {
+    for (;;) {
+      if (!sources.isReady || !targets.isReady) {
+        if (steps.length > 0) yield steps;
+        steps = [];
+        await sources.arrive();
+        await targets.arrive();
+      }
+      const [left, right] = [sources.next, targets.next];
       const order = left === undefined ? 1 : right === undefined ? -1 : compareKeys(left.path, right.path);
-      if (order < 0 && left !== undefined) yield { source: left, target: undefined };
-      else if (order > 0 && right !== undefined) yield { source: undefined, target: right };
-      else if (left !== undefined && right !== undefined) yield { source: left, target: right };
-      if (order <= 0) {
-        const next = sources.next();
-        left = next instanceof Promise ? await next : next;
-      }
-      if (order >= 0) {
-        const next = targets.next();
-        right = next instanceof Promise ? await next : next;
-      }
+      if (order < 0 && left !== undefined) steps.push({ source: left, target: undefined });
+      else if (order > 0 && right !== undefined) steps.push({ source: undefined, target: right });
+      else if (left !== undefined && right !== undefined) steps.push({ source: left, target: right });
+      else break;
+      if (order <= 0) sources.pass();
+      if (order >= 0) targets.pass();
     }
+    if (steps.length > 0) yield steps;
   } finally {
     await sources.close();
     await targets.close();

@@ -43,13 +43,13 @@ export interface ShardScale<E extends Entry> {
 }
 
 /**
- * Cuts an ascending stream into shards. There is always at least one, so that an empty source is compared too.
+ * Cuts an ascending stream, whose entries arrive some at a time, into shards. There is always at least one, so that an empty source is compared too.
  *
  * @param newScale makes the scale for one shard
  * @param keyPrefix of the target; together with it a range's bounds are still keys
  */
 export async function* cutIntoShards<E extends Entry>(
-  entries: AsyncIterable<E>,
+  entries: AsyncIterable<readonly E[]>,
   newScale: () => ShardScale<E>,
   keyPrefix: string,
 ): AsyncGenerator<Shard<E>, void, undefined> {
@@ -57,19 +57,21 @@ export async function* cutIntoShards<E extends Entry>(
   let after: string | null = null;
   let shard: E[] = [];
   let scale = newScale();
-  for await (const entry of entries) {
-    const previous = shard.at(-1);
-    const fits = scale.fits(entry);
-    if (previous !== undefined && !fits) {
-      const through = boundaryAfter(previous, keyPrefix);
-      yield { range: { index, after, through, last: false }, entries: shard };
-      index += 1;
-      after = through;
-      shard = [];
-      scale = newScale();
-      scale.fits(entry);
+  for await (const batch of entries) {
+    for (const entry of batch) {
+      const previous = shard.at(-1);
+      const fits = scale.fits(entry);
+      if (previous !== undefined && !fits) {
+        const through = boundaryAfter(previous, keyPrefix);
+        yield { range: { index, after, through, last: false }, entries: shard };
+        index += 1;
+        after = through;
+        shard = [];
+        scale = newScale();
+        scale.fits(entry);
+      }
+      shard.push(entry);
     }
-    shard.push(entry);
   }
   yield { range: { index, after, through: null, last: true }, entries: shard };
 }

@@ -69,7 +69,7 @@ suite("A block of a baseline", () => {
       }
       const baseline = await opened;
       assert.deepEqual(
-        (await Array.fromAsync(baseline.items())).map((item) => item.path),
+        (await Array.fromAsync(baseline.items())).flat().map((item) => item.path),
         ["a"],
       );
       await baseline.close();

@@ -51,7 +51,7 @@ async function read(store: BaselineStore, subject = SUBJECT): Promise<Read | { n
   const notices: string[] = [];
   const baseline = await store.open(subject, (notice) => notices.push(notice));
   if (baseline === undefined) return { notices, items: undefined };
-  const items = await Array.fromAsync(baseline.items());
+  const items = (await Array.fromAsync(baseline.items())).flat();
   const covers = (after: string | null, through: string | null) => baseline.covers({ after, through });
   await baseline.close();
   return { items, notices, covers };

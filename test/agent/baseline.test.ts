@@ -14,9 +14,9 @@ import {
   staying,
 } from "#agent/baseline.ts";
 import type { Finding } from "#shared/report.ts";
+import { stream } from "#test/stream.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 import { treePaths } from "./trees.ts";
-import { stream } from "./walked.ts";
 
 const STARTED_MS = 1_700_000_000_000.25;
 const FILE: KnownFile = { path: "a", sizeBytes: 1, etag: "e", modifiedMs: 1.5, changedMs: 2.25, inode: 3 };
@@ -103,6 +103,14 @@ test("What is leaving is forgotten once all deletions are done, and stays as it 
   assert.deepEqual(items.map(staying), [FILE, FILE, gone, hole]);
 });
 
+async function corrections(
+  items: readonly BaselineItem[],
+  findings: readonly Finding[],
+  keyPrefix: string,
+): Promise<BaselineItem[]> {
+  return (await Array.fromAsync(correct(stream(items), findings, keyPrefix))).flat();
+}
+
 suite("Findings", () => {
   const finding = (kind: Finding["kind"], path: string): Finding => ({ kind, path });
 
@@ -115,7 +123,7 @@ suite("Findings", () => {
       finding("missing", "z"),
       finding("unexpected", "f"),
     ];
-    const corrected = await Array.fromAsync(correct(stream(items), findings, ""));
+    const corrected = await corrections(items, findings, "");
     assert.deepEqual(corrected, [
       items[1],
       { path: "bb", gone: true },
@@ -127,22 +135,18 @@ suite("Findings", () => {
 
   test("never lead to the validator's own objects, nor to the folder marker of the target", async () => {
     const findings = [finding("unexpected", ".cback/status.json"), finding("unexpected", "")];
-    assert.deepEqual(await Array.fromAsync(correct(stream([]), findings, "")), []);
-    assert.deepEqual(await Array.fromAsync(correct(stream([]), findings, "p/")), [
-      { path: ".cback/status.json", gone: true },
-    ]);
+    assert.deepEqual(await corrections([], findings, ""), []);
+    assert.deepEqual(await corrections([], findings, "p/"), [{ path: ".cback/status.json", gone: true }]);
   });
 
   test("keep the order of keys, whatever theirs is", async () => {
     await fc.assert(
       fc.asyncProperty(treePaths, treePaths, async (paths, found) => {
         const items = paths.toSorted(byBytes).map((path) => ({ ...FILE, path }));
-        const corrected = await Array.fromAsync(
-          correct(
-            stream(items),
-            found.map((path) => finding("size-differs", path)),
-            "p/",
-          ),
+        const corrected = await corrections(
+          items,
+          found.map((path) => finding("size-differs", path)),
+          "p/",
         );
         assert.deepEqual(
           corrected.map(({ path }) => path),

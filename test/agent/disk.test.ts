@@ -13,9 +13,8 @@ import { bytePath, link, withMode, writeTree, writeTreeFile } from "./trees.ts";
 const OPEN_FILES = "/proc/self/fd";
 
 async function names(folder: string): Promise<string[]> {
-  const items: string[] = [];
-  for await (const { name, kind } of disk.directory(bytePathOf(folder))) items.push(`${name} ${kind}`);
-  return items.sort();
+  const items = (await Array.fromAsync(disk.directory(bytePathOf(folder)))).flat();
+  return items.map(({ name, kind }) => `${name} ${kind}`).sort();
 }
 
 suite("A directory", () => {
@@ -102,7 +101,7 @@ for (const [way, make] of [
     test("has the same errors", async (t) => {
       const folder = temporaryFolder(t);
       const missing = bytePath(folder, "missing");
-      await assert.rejects(local.facts(missing, false, true), { code: "ENOENT", syscall: "lstat" });
+      await assert.rejects(async () => local.facts(missing, false, true), { code: "ENOENT", syscall: "lstat" });
       await assert.rejects(local.open(missing, true), { code: "ENOENT", syscall: "open" });
       link(folder, "loop", "loop");
       await assert.rejects(local.open(bytePath(folder, "loop"), true), { code: "ELOOP", syscall: "open" });

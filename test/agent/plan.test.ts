@@ -7,8 +7,9 @@ import { type Action, type Doubts, planKnown, planListed } from "#agent/plan.ts"
 import { type Step, stepsOf } from "#agent/steps.ts";
 import type { WalkEntry } from "#agent/walk.ts";
 import type { ObjectEntry } from "#shared/entry.ts";
+import { stream } from "#test/stream.ts";
 import { byBytes } from "../shared/arbitrary.ts";
-import { file, HOUR_MS, known, stream, unknown } from "./walked.ts";
+import { file, HOUR_MS, known, unknown } from "./walked.ts";
 
 const MATCH_MS = 100 * HOUR_MS;
 const NO_DOUBTS: Doubts = { objectsSinceMs: undefined, suspects: () => false, checksum: false };
@@ -19,7 +20,7 @@ function object(path: string, { sizeBytes = 1, modifiedMs = 2 * HOUR_MS, etag = 
 }
 
 async function steps(entries: readonly WalkEntry[], items: readonly BaselineItem[]): Promise<Step[]> {
-  return Array.fromAsync(stepsOf(stream(entries), stream(items), ""));
+  return (await Array.fromAsync(stepsOf(stream(entries), stream(items), ""))).flat();
 }
 
 /** The actions for a shard that is listed. */
@@ -29,7 +30,7 @@ async function planned(
   doubts: Doubts = NO_DOUBTS,
   items: readonly BaselineItem[] = [],
 ): Promise<Action[]> {
-  return Array.fromAsync(planListed(await steps(entries, items), stream(objects), doubts));
+  return (await Array.fromAsync(planListed(await steps(entries, items), stream(objects), doubts))).flat();
 }
 
 function shown(action: Action): string {

@@ -7,11 +7,12 @@ import { type Action, planKnown } from "#agent/plan.ts";
 import { leftItemOf, type Step, stepsOf } from "#agent/steps.ts";
 import type { WalkEntry } from "#agent/walk.ts";
 import { keyBytes, lastKeyBelow, MAX_KEY_BYTES } from "#shared/key.ts";
+import { stream } from "#test/stream.ts";
 import { byBytes, keyPrefix } from "../shared/arbitrary.ts";
-import { file, known, stream, unknown } from "./walked.ts";
+import { file, known, unknown } from "./walked.ts";
 
 async function steps(walked: readonly WalkEntry[], items: readonly BaselineItem[], prefix = ""): Promise<Step[]> {
-  return Array.fromAsync(stepsOf(stream(walked), stream(items), prefix));
+  return (await Array.fromAsync(stepsOf(stream(walked), stream(items), prefix))).flat();
 }
 
 function ascending<E extends { path: string }>(entries: readonly E[]): E[] {

@@ -50,7 +50,7 @@ async function walked(
     check: () => {},
     ...only,
   };
-  for await (const entry of walk(request)) entries.push(entry);
+  for await (const some of walk(request)) entries.push(...some);
   const said = notices.map(({ location, what }) => `${textOfBytes(location.slice(root.length + 1))}: ${what}`);
   return { entries, paths: entries.map(({ path }) => path), notices, said: said.sort() };
 }
@@ -517,8 +517,7 @@ suite("A file is local", () => {
     const before: Disk = {
       ...on,
       async *directory() {
-        yield { name: "a", kind: "file" };
-        yield { name: "l", kind: "file" };
+        yield ["a", "l"].map((name) => ({ name, kind: "file" as const }));
       },
     };
     const { entries, paths } = await walked(folder, { on: before });

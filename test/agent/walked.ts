@@ -24,7 +24,3 @@ export function known(path: string, facts: Partial<KnownFile> = {}): KnownFile {
 export function unknown(path: string): WalkedUnknown {
   return { path, unknown: true, location: `/${path}`, cause: undefined, reason: "unreadable-file" };
 }
-
-export async function* stream<E>(entries: readonly E[]): AsyncGenerator<E, void, undefined> {
-  yield* entries;
-}

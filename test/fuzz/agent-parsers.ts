@@ -226,7 +226,7 @@ async function readBaseline(bytes: Buffer): Promise<ReadBaseline> {
         assert.ok(error instanceof BaselineError, String(error));
       }
     }
-    const items = await Array.fromAsync(file.items());
+    const items = (await Array.fromAsync(file.items())).flat();
     return { mountPoint: file.mountPoint, items };
   } finally {
     await file.close();

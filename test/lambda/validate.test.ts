@@ -201,8 +201,8 @@ describe("the validation of a shard", () => {
 
   it("an error of the listing stays what it is: nobody is told that the manifest is wrong", async () => {
     const cut = new ListingError("it goes on but gives no token");
-    async function* torn(): AsyncGenerator<ObjectEntry> {
-      yield object("a");
+    async function* torn(): AsyncGenerator<ObjectEntry[]> {
+      yield [object("a")];
       throw cut;
     }
     await assert.rejects(validateShard([known("a"), known("b")], torn(), new Findings()), (error) => error === cut);
@@ -225,10 +225,10 @@ describe("the validation of a shard", () => {
 
   it("a listing that never ends is left once the limit is reached and no entry remains", async () => {
     let listed = 0;
-    async function* endless(): AsyncGenerator<ObjectEntry> {
+    async function* endless(): AsyncGenerator<ObjectEntry[]> {
       for (; ; listed++) {
         assert.ok(listed < 110, "the listing is read on");
-        yield object(`x${String(listed).padStart(9, "0")}`);
+        yield [object(`x${String(listed).padStart(9, "0")}`)];
       }
     }
     const totals = await validateShard([known("a")], endless(), new Findings(100));

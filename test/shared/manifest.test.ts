@@ -17,6 +17,7 @@ import {
 import { encodeMessage } from "#shared/message.ts";
 import { cutIntoShards, MAX_SHARD_ENTRIES, tilingFault } from "#shared/shard.ts";
 import { MAX_KEY_PREFIX_BYTES } from "#shared/target.ts";
+import { stream } from "#test/stream.ts";
 import { manifestEntries, RUN } from "./arbitrary.ts";
 
 const EVERYTHING = { after: null, through: null };
@@ -179,7 +180,7 @@ describe("the scale of a manifest", () => {
       fc.asyncProperty(manifestEntries, fc.integer({ min: 1, max: 10 }), async (entries, maxEntries) => {
         const maxBodyBytes = 2_000;
         const shards = await Array.fromAsync(
-          cutIntoShards(streamOf(entries), () => new ManifestScale(maxEntries, maxBodyBytes), ""),
+          cutIntoShards(stream(entries), () => new ManifestScale(maxEntries, maxBodyBytes), ""),
         );
         for (const shard of shards) {
           assert.ok(shard.entries.length <= maxEntries);
@@ -193,7 +194,7 @@ describe("the scale of a manifest", () => {
     const count = Math.ceil((2.5 * MAX_BODY_BYTES) / 880);
     const paths = Array.from({ length: count }, () => randomBytes(660).toString("base64url")).sort(compareKeys);
     const entries: ManifestEntry[] = paths.map((path) => ({ path, sizeBytes: randomInt(100_000), etag: hex(16) }));
-    const shards = await Array.fromAsync(cutIntoShards(streamOf(entries), () => new ManifestScale(), "p/"));
+    const shards = await Array.fromAsync(cutIntoShards(stream(entries), () => new ManifestScale(), "p/"));
     assert.ok(shards.length >= 3, `${shards.length} shards`);
     assert.equal(tilingFault(shards.map(({ range }) => range)), undefined);
     assert.deepEqual(
@@ -242,7 +243,3 @@ describe("the scale of a manifest", () => {
     assert.ok(Buffer.byteLength(text) < 1_000_000, `${Buffer.byteLength(text)} bytes`);
   });
 });
-
-async function* streamOf<E>(entries: readonly E[]): AsyncGenerator<E> {
-  yield* entries;
-}

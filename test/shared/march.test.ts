@@ -9,18 +9,15 @@ const entriesOf = (paths: Iterable<string>): Entry[] => [...paths].map((path) =>
 const ascendingPaths = fc.uniqueArray(text, { maxLength: 20 }).map((paths) => paths.sort(byBytes));
 
 async function stepsOf(source: Entries<Entry>, target: Entries<Entry>): Promise<[string | null, string | null][]> {
-  const steps = await Array.fromAsync(march(source, target));
+  const steps = (await Array.fromAsync(march(source, target))).flat();
   return steps.map((step) => [step.source?.path ?? null, step.target?.path ?? null]);
 }
 
-/** Batches of these sizes, 1 standing for an entry alone; then the rest, one by one. */
-async function* arrivingOf(paths: readonly string[], sizes: readonly number[]): AsyncGenerator<Entry | Entry[]> {
+/** So many at a time; then the rest, one by one. */
+async function* arrivingOf(paths: Iterable<string>, sizes: readonly number[]): AsyncGenerator<Entry[]> {
   const entries = entriesOf(paths);
-  for (const size of sizes) {
-    const [alone] = size === 1 ? entries.splice(0, 1) : [];
-    yield alone ?? entries.splice(0, size);
-  }
-  yield* entries;
+  for (const size of sizes) yield entries.splice(0, size);
+  for (const entry of entries) yield [entry];
 }
 
 describe("march", () => {
@@ -64,7 +61,7 @@ describe("march", () => {
     );
   });
 
-  test("yields the same of what arrives later, alone or several at a time", async () => {
+  test("yields the same of what arrives later, some at a time", async () => {
     const sizes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(
@@ -98,9 +95,9 @@ describe("march", () => {
     await assert.rejects(stepsOf([], entriesOf(["\u{1f600}", "\ufffd"])), OrderError);
   });
 
-  async function* watched(paths: Iterable<string>, name: string, closed: string[]): AsyncGenerator<Entry> {
+  async function* watched(paths: Iterable<string>, name: string, closed: string[]): AsyncGenerator<Entry[]> {
     try {
-      yield* entriesOf(paths);
+      yield* arrivingOf(paths, []);
     } finally {
       closed.push(name);
     }

@@ -5,6 +5,7 @@ import type { ManifestEntry } from "#shared/entry.ts";
 import { isUnknown, UnknownDirectories } from "#shared/entry.ts";
 import { keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { cutIntoShards, inRange, type Shard, type ShardRange, type ShardScale, tilingFault } from "#shared/shard.ts";
+import { stream } from "#test/stream.ts";
 import { byBytes, keyPrefix, manifestEntries, text } from "./arbitrary.ts";
 
 /** Takes so many entries, whatever they weigh. */
@@ -15,12 +16,8 @@ function scaleOf(maxEntries: number): () => ShardScale<ManifestEntry> {
   };
 }
 
-async function* streamOf(entries: readonly ManifestEntry[]): AsyncGenerator<ManifestEntry> {
-  yield* entries;
-}
-
 function cut(entries: readonly ManifestEntry[], maxEntries: number, prefix = ""): Promise<Shard<ManifestEntry>[]> {
-  return Array.fromAsync(cutIntoShards(streamOf(entries), scaleOf(maxEntries), prefix));
+  return Array.fromAsync(cutIntoShards(stream(entries), scaleOf(maxEntries), prefix));
 }
 
 const shardSize = fc.integer({ min: 1, max: 5 });
@@ -91,7 +88,7 @@ describe("cutting into shards", () => {
 
   test("gives an entry that no scale takes a shard of its own", async () => {
     const never = () => ({ fits: () => false });
-    const shards = await Array.fromAsync(cutIntoShards(streamOf([known("a"), known("b")]), never, ""));
+    const shards = await Array.fromAsync(cutIntoShards(stream([known("a"), known("b")]), never, ""));
     assert.deepEqual(
       shards.map((shard) => shard.entries.map((entry) => entry.path)),
       [["a"], ["b"]],
@@ -103,7 +100,7 @@ describe("cutting into shards", () => {
     const endless = async function* () {
       while (true) {
         assert.ok(read < 20, "the stream is read on");
-        yield known(String(read++).padStart(6, "0"));
+        yield [known(String(read++).padStart(6, "0"))];
       }
     };
     for await (const shard of cutIntoShards(endless(), scaleOf(10), "")) {

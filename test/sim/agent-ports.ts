@@ -57,7 +57,7 @@ function diskOf({ world, process, plan }: Agent): Disk {
     });
   return {
     async *directory(path) {
-      yield* await call(`read directory ${path}`, () => disk.items(path));
+      yield await call(`read directory ${path}`, () => disk.items(path));
     },
     facts: (path, follow) => call(`facts ${path}`, () => disk.facts(path, follow)),
     async open(path) {
