@@ -12,7 +12,6 @@ import { DirectPuts } from "./direct-puts.ts";
 import type { Log } from "./log.ts";
 import { filesInFlight, mostOpenFiles } from "./open-files.ts";
 import { Retries, type RetryLimits } from "./retry.ts";
-import { Sha256 } from "./sha256.ts";
 import { findHomeDirectory } from "./state-directory.ts";
 
 /** How long each thing may take; how often and how long a request is tried. */
@@ -77,7 +76,6 @@ export function connect(log: Pick<Log, "request" | "warn">, limits: Partial<Conn
   const s3 = new S3Client({
     ...shared(),
     retryStrategy: new Retries(retryLimits, () => files.slowDown()),
-    sha256: Sha256,
     followRegionRedirects: true,
     // Checksums are computed and given here, for each request.
     requestChecksumCalculation: "WHEN_REQUIRED",

@@ -3,13 +3,14 @@
  * again and again what is always the same (docs/measurements.md).
  *
  * The first put goes through the client, and the request that it made is kept as a model. A later put is that request
- * with another key and another content: signed by the client's signer, with the credentials and the clock that the client
- * has by then, and sent by its handler, over its connections, within the same time limits. A plain success ends there.
+ * with another key and another content: signed as the client's signer would, with the credentials and the clock that the
+ * client has by then, and sent by its handler, over its connections, within the same time limits. A plain success ends there.
  * Everything else, answer or error, is given to the client as what came of its own first try: whether it is tried again,
  * in which region, by which clock, and what it is called, stays the client's to say. Decision 0008 says why so.
  */
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { asLargeContent } from "./large-content.ts";
+import { type HttpRequest, PutSignatures } from "./put-signatures.ts";
 
 /** Above this, the cost of the client is hardly seen beside that of the content; from 2 MiB on it asks before it sends. */
 const DIRECT_BYTES = 1024 * 1024;
@@ -33,10 +34,8 @@ export interface PutOutput {
   readonly $metadata: { readonly httpStatusCode?: number | undefined; readonly attempts?: number | undefined };
 }
 
-type HttpRequest = Parameters<S3Client["config"]["requestHandler"]["handle"]>[0];
 type Handled = Awaited<ReturnType<S3Client["config"]["requestHandler"]["handle"]>>;
 type AuthScheme = NonNullable<Parameters<S3Client["config"]["signer"]>[0]>;
-type Signer = Awaited<ReturnType<S3Client["config"]["signer"]>>;
 
 /** A request as it was before its tries were counted and it was signed. */
 interface Learned {
@@ -50,9 +49,7 @@ interface Model {
   readonly request: HttpRequest;
   /** The path of a key, without the key. */
   readonly basePath: string;
-  readonly signer: Signer;
-  readonly signingRegion: string;
-  readonly signingService: string;
+  readonly signatures: PutSignatures;
 }
 
 export class DirectPuts {
@@ -119,6 +116,7 @@ export class DirectPuts {
   async #modelOf({ Bucket, Key }: Put, { request, authScheme }: Learned): Promise<Model | undefined> {
     const keyPath = pathOf(Key);
     const { path } = request;
+    const { config } = this.#client;
     // Express buckets are signed in a way of their own.
     if (authScheme?.name !== "sigv4" || authScheme.signingRegion === undefined || !path.endsWith(keyPath))
       return undefined;
@@ -126,9 +124,10 @@ export class DirectPuts {
       bucket: Bucket,
       request,
       basePath: path.slice(0, -keyPath.length),
-      signer: await this.#client.config.signer(authScheme),
-      signingRegion: authScheme.signingRegion,
-      signingService: authScheme.signingName,
+      signatures: new PutSignatures(await config.signer(authScheme), config.credentials, {
+        signingRegion: authScheme.signingRegion,
+        signingService: authScheme.signingName,
+      }),
     };
   }
 }
@@ -139,7 +138,7 @@ async function signed(
   model: Model,
   client: S3Client,
 ): Promise<HttpRequest | undefined> {
-  const { request, basePath, signer, signingRegion, signingService } = model;
+  const { request, basePath, signatures } = model;
   const headers = {
     ...request.headers,
     "content-length": String(Body.length),
@@ -149,14 +148,17 @@ async function signed(
   const signingDate = new Date(Date.now() + client.config.systemClockOffset);
   try {
     const unsigned = { ...request, path: basePath + pathOf(Key), headers, body: Body } as HttpRequest;
-    return await signer.sign(unsigned, { signingDate, signingRegion, signingService });
+    return await signatures.sign(unsigned, signingDate);
   } catch {
     return undefined;
   }
 }
 
+const PLAIN_PATH = /^[\w.~/-]*$/;
+
 /** A key as it stands in a URL's path: as RFC 3986 has it, which is stricter than encodeURIComponent. */
 function pathOf(key: string): string {
+  if (PLAIN_PATH.test(key)) return key;
   return encodeURIComponent(key)
     .replaceAll("%2F", "/")
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);

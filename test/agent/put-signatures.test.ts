@@ -1,0 +1,117 @@
+/** Signatures of puts that are alike, beside those of the SDK's signer. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { S3Client } from "@aws-sdk/client-s3";
+import fc from "fast-check";
+import { type HttpRequest, PutSignatures, type Signer } from "#agent/put-signatures.ts";
+
+const SCOPE = { signingRegion: "eu-central-1", signingService: "s3" };
+const NOON = new Date("2026-01-31T12:00:00.123Z");
+
+interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+const CREDENTIALS: Credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "example" };
+
+function request(path: string, body = "content", headers: Record<string, string> = {}): HttpRequest {
+  const query = { "x-id": "PutObject" };
+  return {
+    ...{ method: "PUT", protocol: "https:", hostname: "s3.example", path, query, body: Buffer.from(body) },
+    headers: {
+      host: "s3.example",
+      "content-length": String(Buffer.byteLength(body)),
+      "user-agent": "nobody",
+      "x-amz-checksum-crc32": "AAAAAQ==",
+      ...headers,
+    },
+  } as unknown as HttpRequest;
+}
+
+async function signBySdk(credentials: Credentials, ...of: Parameters<Signer["sign"]>): Promise<HttpRequest> {
+  const client = new S3Client({ region: SCOPE.signingRegion, credentials });
+  const signer = await client.config.signer({ name: "sigv4", signingName: "s3", ...SCOPE, properties: {} });
+  client.destroy();
+  return (await signer.sign(...of)) as HttpRequest;
+}
+
+/** Signs with whatever credentials there are by then; tells how often the SDK's signer was asked. */
+function newSignatures() {
+  const state = { credentials: CREDENTIALS, asked: 0, spoil: false };
+  const signer: Signer = {
+    async sign(...of) {
+      state.asked += 1;
+      const signed = await signBySdk(state.credentials, ...of);
+      if (state.spoil) signed.headers.authorization += "0";
+      return signed;
+    },
+  };
+  const signatures = new PutSignatures(signer, async () => state.credentials, SCOPE);
+  const sign = async (one: HttpRequest, date: Date) => {
+    const { headers } = await signatures.sign(one, date);
+    if (!state.spoil) {
+      const bySdk = await signBySdk(state.credentials, one, { signingDate: date, ...SCOPE });
+      assert.deepEqual({ ...headers }, { ...bySdk.headers });
+    }
+  };
+  return { state, sign };
+}
+
+suite("The signatures of puts that are alike", () => {
+  test("are those of the SDK's signer, which is asked for the first alone", async () => {
+    const text = fc.string({ unit: "grapheme", maxLength: 20 });
+    const puts = fc.array(fc.tuple(text, text, fc.integer({ min: 0, max: 11 * 3_600_000 })), { minLength: 2 });
+    const keys = fc.record({ accessKeyId: fc.string({ minLength: 1 }), secretAccessKey: text });
+    const credentials = fc.tuple(keys, fc.option(fc.base64String({ minLength: 4 }))).map(([both, sessionToken]) => ({
+      ...both,
+      ...(sessionToken === null ? {} : { sessionToken }),
+    }));
+    await fc.assert(
+      fc.asyncProperty(puts, credentials, async (puts, credentials) => {
+        const { state, sign } = newSignatures();
+        state.credentials = credentials;
+        for (const [key, body, laterMs] of puts)
+          await sign(request(`/data/${encodeURIComponent(key)}`, body), new Date(NOON.getTime() + laterMs));
+        assert.equal(state.asked, 1);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("are the signer's own again with other credentials, and on another day", async () => {
+    const { state, sign } = newSignatures();
+    const day = 24 * 3_600_000;
+    await sign(request("/data/a"), NOON);
+    state.credentials = { ...CREDENTIALS, secretAccessKey: "renewed", sessionToken: "token" };
+    await sign(request("/data/b"), NOON);
+    await sign(request("/data/c"), NOON);
+    assert.equal(state.asked, 2);
+    await sign(request("/data/d"), new Date(NOON.getTime() + day));
+    await sign(request("/data/e"), new Date(NOON.getTime() + day));
+    // A clock that is corrected may go back.
+    await sign(request("/data/f"), NOON);
+    assert.equal(state.asked, 4);
+  });
+
+  test("are always the signer's where it reads a header in another way", async () => {
+    const { state, sign } = newSignatures();
+    for (const path of ["/data/a", "/data/b"]) await sign(request(path, "", { "x-amz-meta-a": " two  words " }), NOON);
+    assert.equal(state.asked, 2);
+  });
+
+  test("are always the signer's where it signs in another way", async () => {
+    const { state, sign } = newSignatures();
+    state.spoil = true;
+    for (const path of ["/data/a", "/data/b"]) await sign(request(path), NOON);
+    assert.equal(state.asked, 2);
+  });
+
+  test("fail as the signer fails", async () => {
+    const fault = new Error("no credentials");
+    const signer = { sign: async () => assert.fail() } as unknown as Signer;
+    const signatures = new PutSignatures(signer, () => Promise.reject(fault), SCOPE);
+    await assert.rejects(signatures.sign(request("/data/a"), NOON), fault);
+  });
+});
