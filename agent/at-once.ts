@@ -30,8 +30,8 @@ export class CallsAtOnce {
   }
 
   /**
-   * Makes a call in one of two ways that come to the same. What is found at once is returned as it is: to wait for a
-   * promise of each takes as long as to find it.
+   * Makes a call in one of two ways that come to the same. What is found at once is returned as it is, for to wait for a
+   * promise takes as long as to find it; an error never is thrown at once.
    */
   make<T>(mayBeAtOnce: boolean, atOnce: () => T, byThread: () => Promise<T>): T | Promise<T> {
     if (!mayBeAtOnce) return byThread();

@@ -52,7 +52,7 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** Errors are those of node:fs, with their `code`. */
+/** Errors are those of node:fs, with their `code`; never thrown at once, but by what is waited for. */
 export interface Disk {
   /** What is in it, in no order, some at a time. */
   directory(path: BytePath): AsyncIterable<readonly DirectoryItem[]>;

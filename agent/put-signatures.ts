@@ -1,12 +1,13 @@
 /**
  * The signatures of requests that are alike: same host, query and names of headers; another path, content and time. The
- * SDK's signer takes each of them to pieces anew, which is two thirds of what a signature costs (docs/measurements.md).
+ * SDK's signer takes each of them to pieces anew, which is most of what a signature costs (decision 0008).
  *
  * The signer signs one; what it says it has signed is signed here as well, and has to come to the same. Then those that
- * follow are signed here, as long as credentials and day stay the same ("Signature Version 4" in AWS's IAM user guide;
- * decision 0008).
+ * follow are signed here, as long as credentials and day stay the same. Where it does not, the signer signs all of them.
+ * ("Signature Version 4" in AWS's IAM user guide.)
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { S3Client } from "@aws-sdk/client-s3";
 
 export type HttpRequest = Parameters<S3Client["config"]["requestHandler"]["handle"]>[0];
@@ -19,9 +20,16 @@ export interface Scope {
   readonly signingService: string;
 }
 
+/** Of credentials: a provider may give them in another object each time, or change the one that it gave. */
+interface Texts {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+}
+
 /** What is the same in all of them, for a time. */
 interface Learned {
-  readonly credentials: Credentials;
+  readonly credentials: Texts;
   /** YYYYMMDD */
   readonly day: string;
   /** What follows the time in the text that is signed. */
@@ -38,8 +46,10 @@ export class PutSignatures {
   readonly #credentials: CredentialsProvider;
   readonly #scope: Scope;
   #learned: Learned | undefined;
+  /** Whether what is signed by it comes to what the signer makes of it. */
+  #isSame = false;
 
-  /** @param credentials of the signer: the same object as long as they are the same */
+  /** @param credentials those of the signer */
   constructor(signer: Signer, credentials: CredentialsProvider, scope: Scope) {
     this.#signer = signer;
     this.#credentials = credentials;
@@ -51,14 +61,23 @@ export class PutSignatures {
     const credentials = await this.#credentials();
     const time = signingDate.toISOString().replace(/[-:]|\.\d+/g, "");
     const known = this.#learned;
-    if (known?.credentials === credentials && time.startsWith(known.day))
-      return { ...request, headers: signedHeaders(request, time, known) } as HttpRequest;
-    const signed = await this.#signer.sign(request, { signingDate, ...this.#scope });
+    const isKnown = known !== undefined && areSame(known.credentials, credentials) && time.startsWith(known.day);
+    if (isKnown && this.#isSame) return { ...request, headers: signedHeaders(request, time, known) } as HttpRequest;
+    const signed = (await this.#signer.sign(request, { signingDate, ...this.#scope })) as HttpRequest;
+    if (isKnown) return signed;
     const learned = learn(request, signed, credentials, this.#scope, time);
-    const { authorization } = signedHeaders(request, time, learned);
-    this.#learned = authorization === signed.headers.authorization ? learned : undefined;
-    return signed as HttpRequest;
+    this.#learned = learned;
+    this.#isSame = isDeepStrictEqual(signedHeaders(request, time, learned), { ...signed.headers });
+    return signed;
   }
+}
+
+function areSame(left: Texts, right: Credentials): boolean {
+  return (
+    left.accessKeyId === right.accessKeyId &&
+    left.secretAccessKey === right.secretAccessKey &&
+    left.sessionToken === right.sessionToken
+  );
 }
 
 function learn(
@@ -68,13 +87,14 @@ function learn(
   { signingRegion, signingService }: Scope,
   time: string,
 ): Learned {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const [, names = ""] = /SignedHeaders=([^,]+)/.exec(signed.headers.authorization ?? "") ?? [];
   const day = time.slice(0, 8);
   const scope = [day, signingRegion, signingService, "aws4_request"];
-  const secret = Buffer.from(`AWS4${credentials.secretAccessKey}`);
+  const secret = Buffer.from(`AWS4${secretAccessKey}`);
   const key = scope.reduce((key, part) => createHmac("sha256", key).update(part).digest(), secret);
   return {
-    credentials,
+    credentials: { accessKeyId, secretAccessKey, sessionToken },
     day,
     scope: scope.join("/"),
     key: createSecretKey(key),
@@ -92,12 +112,13 @@ function signedHeaders(
 ): Record<string, string> {
   const contentHash = hash("sha256", body as Uint8Array, "hex");
   const complete: Record<string, string> = { ...headers, "x-amz-date": time, "x-amz-content-sha256": contentHash };
-  if (credentials.sessionToken !== undefined) complete["x-amz-security-token"] = credentials.sessionToken;
+  if (credentials.sessionToken) complete["x-amz-security-token"] = credentials.sessionToken;
   const names = headerNames.join(";");
   const lines = headerNames.map((name) => `${name}:${complete[name]}\n`).join("");
   const canonical = `${method}\n${path}\n${query}\n${lines}\n${names}\n${contentHash}`;
   const text = `${ALGORITHM}\n${time}\n${scope}\n${hash("sha256", canonical, "hex")}`;
   const signature = createHmac("sha256", key).update(text).digest("hex");
-  complete.authorization = `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+  const credential = `${credentials.accessKeyId}/${scope}`;
+  complete.authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`;
   return complete;
 }

@@ -19,7 +19,7 @@ export class OrderError extends Error {
   override readonly name = "OrderError";
 }
 
-/** Entries in key order: all of them, or as they arrive, some at a time, for to wait for each costs more than to compare. */
+/** Entries in key order: all of them, or as they arrive, some at a time: to wait for each costs more than to compare. */
 export type Entries<E extends Entry> = readonly E[] | AsyncIterable<readonly E[]>;
 
 /** Takes entries one after the other, and stops with an {@link OrderError} as soon as they do not ascend. */

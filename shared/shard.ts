@@ -43,7 +43,8 @@ export interface ShardScale<E extends Entry> {
 }
 
 /**
- * Cuts an ascending stream, whose entries arrive some at a time, into shards. There is always at least one, so that an empty source is compared too.
+ * Cuts an ascending stream, whose entries arrive some at a time, into shards. There is always at least one, so that an
+ * empty source is compared too.
  *
  * @param newScale makes the scale for one shard
  * @param keyPrefix of the target; together with it a range's bounds are still keys

@@ -101,6 +101,26 @@ suite("A direct put", () => {
       }
   });
 
+  test("is not signed by the client's signer, but for the first", async (t) => {
+    const s3 = await startFakeS3(t);
+    const { config } = s3.connections.s3;
+    const signerOf = config.signer;
+    let signed = 0;
+    config.signer = async (authScheme) => {
+      const signer = await signerOf(authScheme);
+      const sign: typeof signer.sign = async (...of) => {
+        signed += 1;
+        return signer.sign(...of);
+      };
+      return { sign };
+    };
+    // One that the client sends, with a signature of its own, is the model.
+    s3.answer(ETAG);
+    for (const key of KEYS) await s3.connections.puts.send(put(key), OPTIONS);
+    assert.equal(signed, 2);
+    for (const asked of s3.asked) assertSigned(asked, "eu-central-1");
+  });
+
   test("leaves its connection to the next", async (t) => {
     let connectionCount = 0;
     const server = createServer((request, response) => {

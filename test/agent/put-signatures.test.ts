@@ -39,16 +39,17 @@ async function signBySdk(credentials: Credentials, ...of: Parameters<Signer["sig
 
 /** Signs with whatever credentials there are by then; tells how often the SDK's signer was asked. */
 function newSignatures() {
-  const state = { credentials: CREDENTIALS, asked: 0, spoil: false };
+  const state = { credentials: CREDENTIALS, forSigner: undefined as Credentials | undefined, asked: 0, spoil: false };
   const signer: Signer = {
     async sign(...of) {
       state.asked += 1;
-      const signed = await signBySdk(state.credentials, ...of);
+      const signed = await signBySdk(state.forSigner ?? state.credentials, ...of);
       if (state.spoil) signed.headers.authorization += "0";
       return signed;
     },
   };
-  const signatures = new PutSignatures(signer, async () => state.credentials, SCOPE);
+  // Another object each time, as some providers give.
+  const signatures = new PutSignatures(signer, async () => ({ ...state.credentials }), SCOPE);
   const sign = async (one: HttpRequest, date: Date) => {
     const { headers } = await signatures.sign(one, date);
     if (!state.spoil) {
@@ -56,7 +57,7 @@ function newSignatures() {
       assert.deepEqual({ ...headers }, { ...bySdk.headers });
     }
   };
-  return { state, sign };
+  return { state, sign, signatures };
 }
 
 suite("The signatures of puts that are alike", () => {
@@ -64,7 +65,7 @@ suite("The signatures of puts that are alike", () => {
     const text = fc.string({ unit: "grapheme", maxLength: 20 });
     const puts = fc.array(fc.tuple(text, text, fc.integer({ min: 0, max: 11 * 3_600_000 })), { minLength: 2 });
     const keys = fc.record({ accessKeyId: fc.string({ minLength: 1 }), secretAccessKey: text });
-    const credentials = fc.tuple(keys, fc.option(fc.base64String({ minLength: 4 }))).map(([both, sessionToken]) => ({
+    const credentials = fc.tuple(keys, fc.option(fc.base64String())).map(([both, sessionToken]) => ({
       ...both,
       ...(sessionToken === null ? {} : { sessionToken }),
     }));
@@ -108,10 +109,22 @@ suite("The signatures of puts that are alike", () => {
     assert.equal(state.asked, 2);
   });
 
-  test("fail as the signer fails", async () => {
+  test("fail as the signer fails, or whoever has the credentials", async () => {
     const fault = new Error("no credentials");
-    const signer = { sign: async () => assert.fail() } as unknown as Signer;
-    const signatures = new PutSignatures(signer, () => Promise.reject(fault), SCOPE);
-    await assert.rejects(signatures.sign(request("/data/a"), NOON), fault);
+    const fails = () => Promise.reject(fault);
+    const signer = { sign: fails } as unknown as Signer;
+    for (const provider of [fails, async () => CREDENTIALS])
+      await assert.rejects(new PutSignatures(signer, provider, SCOPE).sign(request("/data/a"), NOON), fault);
+  });
+
+  test("are never made of credentials that the signer did not have", async () => {
+    const { state, sign, signatures } = newSignatures();
+    // Renewed between the two.
+    state.forSigner = { ...CREDENTIALS, secretAccessKey: "renewed" };
+    await signatures.sign(request("/data/a"), NOON);
+    state.credentials = state.forSigner;
+    await sign(request("/data/b"), NOON);
+    await sign(request("/data/c"), NOON);
+    assert.equal(state.asked, 2);
   });
 });

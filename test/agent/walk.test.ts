@@ -29,6 +29,8 @@ import {
 
 interface Walked {
   readonly entries: WalkEntry[];
+  /** How many of them arrived at a time. */
+  readonly batches: number[];
   readonly paths: string[];
   readonly notices: WalkNotice[];
   /** Name within the folder, and what is said of it. */
@@ -50,9 +52,13 @@ async function walked(
     check: () => {},
     ...only,
   };
-  for await (const some of walk(request)) entries.push(...some);
+  const batches: number[] = [];
+  for await (const some of walk(request)) {
+    batches.push(some.length);
+    entries.push(...some);
+  }
   const said = notices.map(({ location, what }) => `${textOfBytes(location.slice(root.length + 1))}: ${what}`);
-  return { entries, paths: entries.map(({ path }) => path), notices, said: said.sort() };
+  return { entries, batches, paths: entries.map(({ path }) => path), notices, said: said.sort() };
 }
 
 function unknownsOf({ entries }: Walked): string[] {
@@ -444,8 +450,9 @@ suite("Large trees", () => {
   test("fault 45: a directory of 20,000 files", async (t) => {
     const folder = temporaryFolder(t);
     for (let index = 0; index < 20_000; index++) writeFileSync(join(folder, `f${index}`), "");
-    const { paths } = await walked(folder);
+    const { paths, batches } = await walked(folder);
     assert.equal(paths.length, 20_000);
+    assert.ok(Math.max(...batches) <= 64, String(batches));
     assert.deepEqual(paths, [...paths].sort(byBytes));
   });
 
@@ -506,6 +513,29 @@ suite("A file is local", () => {
     assert.deepEqual(paths, ["a", "d/e/x", "d/y", "link", "linked/e/x", "linked/y", "other/deep/z"]);
     assert.deepEqual(localOnes(entries), ["a", "d/e/x", "d/y"]);
     assert.deepEqual(askedAsLocal.sort(), ["a", "x", "y"]);
+  });
+
+  test("also when its facts are told at once", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", b: "", d: "" });
+    link(folder, "c", "b");
+    const on = diskBut(disk, {
+      async *directory() {
+        yield ["a", "b", "c", "d"].map((name) => ({ name, kind: "file" as const }));
+      },
+      facts(path, follow) {
+        const stats = (follow ? statSync : lstatSync)(path);
+        if (path.endsWith("b")) return Promise.reject(systemError("EIO"));
+        return {
+          ...{ kind: stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "link" : "file" },
+          ...{ sizeBytes: stats.size, modifiedMs: 1, changedMs: 2, identity: path, inode: stats.ino, isLocal: true },
+        };
+      },
+    });
+    const result = await walked(folder, { on });
+    assert.deepEqual(result.paths, ["a", "b", "c", "d"]);
+    assert.deepEqual(unknownsOf(result), ["b: unreadable-file"]);
+    assert.deepEqual(localOnes(result.entries), ["a", "d"]);
   });
 
   test("not when it became a link while its directory was walked", async (t) => {

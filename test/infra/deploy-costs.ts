@@ -101,7 +101,10 @@ export function monthTable(standing: Standing): string {
   );
 }
 
-/** What the validator asks of S3 for a run without findings: at most as many lists, and just as many of the others. */
+/**
+ * What the validator asks of S3 for a run without findings: at most as many lists, and just as many of the others. Folder
+ * markers, and the validator's own objects beside those of a whole bucket, may cost a page more here and there.
+ */
 export function validatorRequests(shards: number, shardEntries: number, pageObjects: number) {
   const pages = Math.ceil(shardEntries / pageObjects);
   return { pages, list: shards * (pages + 1), put: shards + 2, get: 2 * shards + 2 };

@@ -4,7 +4,7 @@ import { suite, test } from "node:test";
 import { setImmediate as pause } from "node:timers/promises";
 import type { ObjectEntry } from "#shared/entry.ts";
 import { listAhead, subRanges } from "#shared/list-ahead.ts";
-import type { PathRange } from "#shared/shard.ts";
+import { inRange, type PathRange } from "#shared/shard.ts";
 
 const PAGE_OBJECTS = 10;
 
@@ -90,4 +90,11 @@ test("the ranges of a shard are about as long, and tile it", () => {
     { after: "16", through: null },
   ]);
   assert.deepEqual(subRanges({ after: null, through: "x" }, []), [{ after: null, through: "x" }]);
+});
+
+test("the ranges of a shard are pages of S3, as few as hold its entries", () => {
+  const entries = Array.from({ length: 10_000 }, (_, index) => ({ path: String(index).padStart(5, "0") }));
+  const ranges = subRanges({ after: null, through: null }, entries);
+  assert.equal(ranges.length, 10);
+  for (const range of ranges) assert.equal(entries.filter(({ path }) => inRange(range, path)).length, 1_000);
 });

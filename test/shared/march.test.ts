@@ -81,6 +81,19 @@ describe("march", () => {
     await assert.rejects(stepsOf(arrivingOf(["b", "a"], [2]), []), OrderError, "within a batch");
   });
 
+  test("yields what can be compared before it waits for more", async () => {
+    const never = new Promise<never>(() => {});
+    async function* stuck(): AsyncGenerator<Entry[]> {
+      yield entriesOf("ac");
+      await never;
+    }
+    const { value } = await march(stuck(), arrivingOf("abd", [3])).next();
+    assert.deepEqual(
+      value?.map(({ source, target }) => `${source?.path ?? ""}${target?.path ?? ""}`),
+      ["aa", "b", "c"],
+    );
+  });
+
   test("refuses a side that does not ascend or repeats a path, and names it", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(text, { minLength: 2, maxLength: 8 }), ascendingPaths, async (unsorted, sorted) => {

@@ -4,6 +4,7 @@ import { AdaptiveLimit, FILES_IN_FLIGHT } from "#agent/concurrency.ts";
 import { type Failure, UploadLost } from "#agent/errors.ts";
 import type { Bucket, Disk, OpenFile, Ports } from "#agent/ports.ts";
 import { ListingError } from "#shared/listing.ts";
+import { stream } from "#test/stream.ts";
 import { newContent } from "./changes.ts";
 import { factsOf, type Node, systemError } from "./memory-disk.ts";
 import type { RunWatch } from "./observer.ts";
@@ -57,7 +58,7 @@ function diskOf({ world, process, plan }: Agent): Disk {
     });
   return {
     async *directory(path) {
-      yield await call(`read directory ${path}`, () => disk.items(path));
+      yield* stream(await call(`read directory ${path}`, () => disk.items(path)));
     },
     facts: (path, follow) => call(`facts ${path}`, () => disk.facts(path, follow)),
     async open(path) {
