@@ -34,12 +34,14 @@ const KINDS = {
   "file calls": "#0072b2",
   "HTTP, TLS, streams": "#56b4e9",
   "the system sends": "#009e73",
-  signature: "#e69f00",
+  "signature, hashes": "#e69f00",
   "the collector": "#d55e00",
-  "the rest of the agent": "#cc79a7",
-  "start, and Node itself": "#999999",
+  "the agent's rest": "#cc79a7",
+  start: "#f0e442",
+  "Node's rest": "#999999",
 } as const;
 type Kind = keyof typeof KINDS;
+const NODES = "Node's rest";
 
 const FILE_CALLS = /^(open|read|fstat|close|lstat|stat|opendir)$|^(open|read|fstat|close|lstat)Sync$/;
 const SENDS = /^(writev|writeBuffer|writeUtf8String|writeLatin1String)$/;
@@ -49,7 +51,8 @@ const LOADING = /^(compileSourceTextModule|wrapSafe|evaluate|require|spawnSync|c
 
 const WIDTH = 1200;
 const ROW = 17;
-const TOP = 64;
+const LEGEND_COLUMNS = 4;
+const TOP = 84;
 /** What is narrower is left out. */
 const LEAST_WIDTH = 1.5;
 const LETTER_WIDTH = 6.2;
@@ -77,9 +80,9 @@ function framesOf({ nodes, samples, timeDeltas }: Profile): Frame {
     return frames.sort((left, right) => right.total - left.total);
   };
   const [root] = nodes;
-  const children = frameOf(root?.children ?? [], "start, and Node itself");
+  const children = frameOf(root?.children ?? [], NODES);
   return {
-    ...{ name: "main thread", kind: "start, and Node itself", self: 0, children },
+    ...{ name: "main thread", kind: NODES, self: 0, children },
     total: children.reduce((sum, { total }) => sum + total, 0),
   };
 }
@@ -88,11 +91,14 @@ function framesOf({ nodes, samples, timeDeltas }: Profile): Frame {
 function kindOf(name: string, url: string, within: Kind): Kind {
   if (name === "(garbage collector)") return "the collector";
   if (SENDS.test(name)) return "the system sends";
-  if (SIGNATURE.test(name) && !url.startsWith("node:")) return "signature";
+  if (url.startsWith("node:internal/crypto") || (SIGNATURE.test(name) && !url.startsWith("node:")))
+    return "signature, hashes";
   if (url.startsWith("node:fs") || FILE_CALLS.test(name)) return "file calls";
   if (NETWORK.test(url)) return "HTTP, TLS, streams";
-  if (LOADING.test(name)) return "start, and Node itself";
-  return url.startsWith("file:") ? "the rest of the agent" : within;
+  if (LOADING.test(name)) return "start";
+  // Whatever these two call is theirs.
+  if (within === "start" || within === "signature, hashes") return within;
+  return url.startsWith("file:") ? "the agent's rest" : within;
 }
 
 function sharesOf(root: Frame): Map<Kind, number> {
@@ -132,9 +138,10 @@ function drawn(root: Frame, title: string): string {
   draw(root, 0, 0);
   const shares = sharesOf(root);
   const legend = Object.entries(KINDS).map(([kind, color], index) => {
-    const left = index * (WIDTH / Object.keys(KINDS).length);
+    const left = 4 + (index % LEGEND_COLUMNS) * (WIDTH / LEGEND_COLUMNS);
+    const top = 34 + Math.floor(index / LEGEND_COLUMNS) * 20;
     const label = `${kind}: ${shown(shares.get(kind as Kind) ?? 0, root)}`;
-    return `<rect x="${left}" y="34" width="10" height="10" fill="${color}"/><text x="${left + 14}" y="43">${label}</text>`;
+    return `<rect x="${left}" y="${top}" width="10" height="10" fill="${color}"/><text x="${left + 14}" y="${top + 9}">${label}</text>`;
   });
   const height = TOP + depth * ROW + 8;
   return [
