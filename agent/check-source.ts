@@ -3,11 +3,11 @@
  * asked of AWS: a wrong path is told at once, even without a network.
  */
 import { RESERVED_PREFIX } from "#shared/names.ts";
+import { bytePathOf, join } from "./byte-path.ts";
 import { Failure } from "./errors.ts";
 import type { Options } from "./options.ts";
 import type { Disk } from "./ports.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
-import { bytePathOf, join } from "./walk.ts";
 
 /** @throws {Failure} when it is not */
 export async function checkSource(

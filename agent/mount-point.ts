@@ -3,10 +3,10 @@
  * is left is not the source, whatever files it holds.
  */
 import { dirname } from "node:path";
+import { bytePathOf } from "./byte-path.ts";
 import { Failure } from "./errors.ts";
 import { type Disk, deviceOf } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
-import { bytePathOf } from "./walk.ts";
 
 /**
  * The directory that the file system of a directory is mounted on; undefined where that cannot be told.

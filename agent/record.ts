@@ -6,6 +6,7 @@ import type { KnownEntry, UnknownEntry } from "#shared/entry.ts";
 import type { Finding } from "#shared/report.ts";
 import { counted } from "./amounts.ts";
 import { type KnownFile, remember } from "./baseline.ts";
+import { locationOf } from "./byte-path.ts";
 import { textOfBytes } from "./escape.ts";
 import type { Log } from "./log.ts";
 import type { Action } from "./plan.ts";
@@ -14,7 +15,7 @@ import type { Untransferred } from "./steady-read.ts";
 import { reasonOf } from "./system-error.ts";
 import { type Repair, type State, Tally } from "./tally.ts";
 import type { Transferred } from "./transfer.ts";
-import { type FileMarks, locationOf, type WalkedUnknown, type WalkNotice } from "./walk.ts";
+import type { FileMarks, WalkedUnknown, WalkNotice } from "./walk.ts";
 
 export interface RecordRequest {
   /** The run whose findings this pass repairs. */

@@ -4,6 +4,7 @@
 import type { Report } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { awaitReport } from "./await-report.ts";
+import { bytePathOf } from "./byte-path.ts";
 import { checkRequiredFile, checkSource } from "./check-source.ts";
 import { correctionsOf, findDoubts } from "./doubts.ts";
 import { Failure } from "./errors.ts";
@@ -18,7 +19,6 @@ import type { BaselineDraft, Ports } from "./ports.ts";
 import { type ShardsResult, syncShards } from "./shards.ts";
 import { type SummaryLines, summaryLines, uncheckedLines } from "./summary.ts";
 import { reasonOf } from "./system-error.ts";
-import { bytePathOf } from "./walk.ts";
 
 /** What the run knows of the process it runs in. */
 export interface Surroundings {

@@ -11,6 +11,7 @@ import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange } from "#
 import { counted } from "./amounts.ts";
 import { concernsAll } from "./aws-errors.ts";
 import { type BaselineItem, correct, type KnownFile, leaving } from "./baseline.ts";
+import { locationOf } from "./byte-path.ts";
 import { hasChecksum, hasContent } from "./content.ts";
 import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
@@ -29,7 +30,7 @@ import { leftItemOf, type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
 import { send } from "./transfer.ts";
-import { locationOf, walk } from "./walk.ts";
+import { walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
 /** How many objects that a listing shows are remembered as to be deleted, of each shard. */

@@ -5,9 +5,11 @@
  * A directory sorts as `name/`: S3 lists `a-b` and `a.txt` before `a/x`.
  */
 import type { Entry } from "#shared/entry.ts";
-import { decodeName, keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
-import { DirectoryNames, type Item } from "./directory-names.ts";
+import { keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
+import { join, textOf } from "./byte-path.ts";
+import type { DirectoryNames, Item } from "./directory-names.ts";
 import { isLocalWay } from "./local-way.ts";
+import { FACTS_AHEAD, lookAhead, readDirectory } from "./look-ahead.ts";
 import { type BytePath, type Disk, deviceOf, type FileFacts } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -64,8 +66,6 @@ interface Level {
   ahead: Item[];
 }
 
-/** How many files' facts are asked for at a time. */
-const FACTS_AHEAD = 64;
 /** How many entries are yielded at a time: each time costs as much as to look at some of them. */
 const BATCH_ENTRIES = 64;
 
@@ -81,7 +81,8 @@ export interface WalkRequest {
 }
 
 /**
- * Yields every file below the root, some at a time. Errors of the root itself are thrown; all others become unknown entries.
+ * Yields every file below the root, some at a time. Errors of the root itself are thrown; all others become unknown
+ * entries.
  */
 export async function* walk({
   root,
@@ -92,6 +93,8 @@ export async function* walk({
   oneFileSystem = false,
 }: WalkRequest): AsyncGenerator<readonly WalkEntry[], void, undefined> {
   const prefixBytes = keyBytes(keyPrefix);
+  const read = (directory: BytePath) =>
+    readDirectory(directory, disk, (location) => notice({ location, what: "special" }));
   const rootFacts = await disk.facts(root, true);
   const onlyDevice = oneFileSystem ? deviceOf(rootFacts) : undefined;
   const levels: Level[] = [
@@ -101,7 +104,7 @@ export async function* walk({
       identity: rootFacts.identity,
       wayIsLocal: await isLocalWay(root, disk),
       placedMs: movedMs(rootFacts),
-      names: await readDirectory(root, disk, notice),
+      names: await read(root),
       next: 0,
       ahead: [],
     },
@@ -124,7 +127,7 @@ export async function* walk({
     const name = level.path === undefined ? undefined : textOf(item.sortName);
     const path = name === undefined ? undefined : `${level.path}${name}`;
     if (item.kind === "directory") {
-      const entered = await enter({ location, path, item, levels, onlyDevice, disk, notice });
+      const entered = await enter({ location, path, item, levels, onlyDevice, disk, read });
       if (entered === undefined) continue;
       if ("what" in entered) notice(entered);
       // Nothing can be in the bucket below a name that is longer than any key.
@@ -170,13 +173,14 @@ async function enter({
   levels,
   onlyDevice,
   disk,
-  notice,
-}: Pick<WalkRequest, "disk" | "notice"> & {
+  read,
+}: Pick<WalkRequest, "disk"> & {
   location: BytePath;
   path: string | undefined;
   item: Item;
   levels: Level[];
   onlyDevice: string | undefined;
+  read: (directory: BytePath) => Promise<DirectoryNames>;
 }): Promise<WalkedUnknown | WalkNotice | undefined> {
   try {
     const facts = item.facts ?? (await disk.facts(location, true));
@@ -190,7 +194,7 @@ async function enter({
     const parent = levels.at(-1);
     const placedMs = Math.max(parent?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
     const wayIsLocal = parent?.wayIsLocal === true && facts.isLocal && !isLink(item);
-    const names = await readDirectory(location, disk, notice);
+    const names = await read(location);
     levels.push({ location, path, identity, wayIsLocal, placedMs, names, next: 0, ahead: [] });
     return undefined;
   } catch (cause) {
@@ -206,81 +210,4 @@ async function enter({
  */
 function movedMs({ changedMs, modifiedMs }: FileFacts): number {
   return changedMs > modifiedMs ? changedMs : 0;
-}
-
-async function readDirectory(
-  location: BytePath,
-  disk: Disk,
-  notice: (notice: WalkNotice) => void,
-): Promise<DirectoryNames> {
-  const names = new DirectoryNames();
-  const links: BytePath[] = [];
-  for await (const items of disk.directory(location)) {
-    for (const { name, kind } of items) {
-      if (kind === "file" || kind === "directory") names.add(name, kind);
-      else if (kind === "link") links.push(name);
-      else notice({ location: join(location, name), what: "special" });
-    }
-  }
-  // What a link leads to decides where it sorts, so it must be known before.
-  for (const name of links) {
-    try {
-      const { changedMs: linkedMs } = await disk.facts(join(location, name), false);
-      const facts = await disk.facts(join(location, name), true);
-      names.add(name, facts.kind === "directory" ? "directory" : "file", { facts, linkedMs });
-    } catch (fault) {
-      // It may have led to a file or to a directory: neither that object nor those below it are known.
-      names.add(name, "unknown", { fault });
-      names.add(name, "unknown directory", { fault });
-    }
-  }
-  names.sort();
-  return names;
-}
-
-/** The next items of a directory, with the facts of its files. */
-async function lookAhead({ location, wayIsLocal, names }: Level, from: number, disk: Disk): Promise<Item[]> {
-  const items = names.slice(from, from + FACTS_AHEAD);
-  const looking: Promise<void>[] = [];
-  for (const item of items) {
-    if (item.kind !== "file" || item.facts !== undefined) continue;
-    const path = join(location, item.name);
-    const facts = disk.facts(path, false, wayIsLocal);
-    if (facts instanceof Promise || facts.kind === "link") looking.push(look(item, path, facts, disk));
-    else item.facts = facts;
-  }
-  await Promise.all(looking);
-  return items;
-}
-
-async function look(item: Item, path: BytePath, itself: FileFacts | Promise<FileFacts>, disk: Disk): Promise<void> {
-  try {
-    item.facts = await itself;
-    // It became a link since its directory was read: what matters is what an open would find.
-    if (item.facts.kind === "link") {
-      item.linkedMs = item.facts.changedMs;
-      item.facts = await disk.facts(path, true);
-    }
-  } catch (fault) {
-    item.fault = fault;
-  }
-}
-
-/** The text of a byte string, or undefined when it is not UTF-8. */
-function textOf(bytes: BytePath): string | undefined {
-  return /^[\0-\x7f]*$/.test(bytes) ? bytes : decodeName(Buffer.from(bytes, "latin1"));
-}
-
-/** Where the file of a path lies below a root. */
-export function locationOf(root: BytePath, path: string): BytePath {
-  return join(root, bytePathOf(path));
-}
-
-/** The byte string of a path as the user wrote it. */
-export function bytePathOf(path: string): BytePath {
-  return Buffer.from(path, "utf8").toString("latin1");
-}
-
-export function join(directory: BytePath, name: BytePath): BytePath {
-  return directory.endsWith("/") ? directory + name : `${directory}/${name}`;
 }

@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { bytePathOf } from "#agent/byte-path.ts";
 import { disk, openDisk } from "#agent/disk.ts";
-import { bytePathOf } from "#agent/walk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { bytePath, link, withMode, writeTree, writeTreeFile } from "./trees.ts";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { bytePathOf } from "#agent/byte-path.ts";
 import { disk } from "#agent/disk.ts";
 import { closesAtOnce, isLocalDevice, mayBeMounted, parseMounts } from "#agent/local-file-systems.ts";
-import { bytePathOf } from "#agent/walk.ts";
 import { writeTree } from "#test/agent/trees.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 

@@ -1,10 +1,10 @@
 /** Whether the way to a directory leads only over local file systems. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { bytePathOf } from "#agent/byte-path.ts";
 import { disk } from "#agent/disk.ts";
 import { isLocalWay } from "#agent/local-way.ts";
 import type { Disk } from "#agent/ports.ts";
-import { bytePathOf } from "#agent/walk.ts";
 import { link, writeTree } from "#test/agent/trees.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 

@@ -16,6 +16,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { crc32 } from "node:zlib";
+import { bytePathOf } from "#agent/byte-path.ts";
 import { hasChecksum, hasContent } from "#agent/content.ts";
 import { disk } from "#agent/disk.ts";
 import { Failure, UploadLost } from "#agent/errors.ts";
@@ -24,7 +25,6 @@ import { MAX_OBJECT_BYTES, partBytes, SINGLE_PUT_BYTES } from "#agent/object-siz
 import { PartBuffers } from "#agent/part-buffers.ts";
 import type { Disk, OpenFile } from "#agent/ports.ts";
 import { send } from "#agent/transfer.ts";
-import { bytePathOf } from "#agent/walk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { MemoryBucket } from "./memory-bucket.ts";
 import { diskBut, systemError, withMode } from "./trees.ts";

@@ -2,8 +2,8 @@
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import fc from "fast-check";
+import { bytePathOf } from "#agent/byte-path.ts";
 import type { BytePath, Disk } from "#agent/ports.ts";
-import { bytePathOf } from "#agent/walk.ts";
 
 /** Where a file lies below a folder: the text as UTF-8, or any bytes. */
 export function placeOf(folder: string, path: string | Buffer): Buffer {

@@ -6,11 +6,12 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { bytePathOf, locationOf } from "#agent/byte-path.ts";
 import { disk } from "#agent/disk.ts";
 import { textOfBytes } from "#agent/escape.ts";
 import { isLocalDevice } from "#agent/local-file-systems.ts";
 import type { Disk } from "#agent/ports.ts";
-import { bytePathOf, locationOf, type WalkEntry, type WalkNotice, walk } from "#agent/walk.ts";
+import { type WalkEntry, type WalkNotice, walk } from "#agent/walk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 import {
