@@ -4,9 +4,9 @@
  *
  * The first put goes through the client, and the request that it made is kept as a model. A later put is that request
  * with another key and another content: signed as the client's signer signs it, with the credentials and the clock that
- * the client has by then, and sent by its handler, over its connections, within the same time limits. A plain success ends
- * there. Everything else, answer or error, is given to the client as what came of its own first try: whether it is tried again,
- * in which region, by which clock, and what it is called, stays the client's to say. Decision 0008 says why so.
+ * the client has by then, and sent by its handler, over its connections, within the same time limits. A plain success
+ * ends there. Everything else, answer or error, is given to the client as what came of its own first try: whether it is
+ * tried again, in which region, by which clock, and what it is called, stays the client's to say. Decision 0008 says why.
  */
 import { PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { asLargeContent } from "./large-content.ts";

@@ -1,6 +1,6 @@
 /**
  * The signatures of requests that are alike: same host, query and names of headers; another path, content and time. The
- * SDK's signer takes each of them to pieces anew, which is most of what a signature costs (decision 0008).
+ * SDK's signer takes each of them to pieces anew, which is most of what a signature costs. Decision 0008 says why so.
  *
  * The signer signs one; what it says it has signed is signed here as well, and has to come to the same. Then those that
  * follow are signed here, as long as credentials and day stay the same. Where it does not, the signer signs all of them.

@@ -7,7 +7,7 @@ import type { PathRange } from "#shared/shard.ts";
 
 /**
  * How many of a shard's own entries make a range, at most: a page of S3, where the bucket holds them and nothing else.
- * Each other object there costs a second page, after the first, and of its bucket's requests another one of ten.
+ * One other object there costs the range a second page, after the first.
  */
 const RANGE_ENTRIES = 1_000;
 

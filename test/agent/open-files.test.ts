@@ -47,7 +47,7 @@ suite("Where too many files are open, one more", () => {
 
   test("is read when another is closed, when it is a directory", () => {
     const work = `for await (const items of disk.directory("/dev"))
-      console.log(items.find(({ name }) => name === "null").name);`;
+      for (const { name } of items.filter(({ name }) => name === "null")) console.log(name);`;
     assert.equal(within(64, filled(work)), "EMFILE\nnull\n");
   });
 });

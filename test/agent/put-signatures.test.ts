@@ -39,23 +39,28 @@ async function signBySdk(credentials: Credentials, ...of: Parameters<Signer["sig
 
 /** Signs with whatever credentials there are by then; tells how often the SDK's signer was asked. */
 function newSignatures() {
-  const state = { credentials: CREDENTIALS, forSigner: undefined as Credentials | undefined, asked: 0, spoil: false };
+  const state = {
+    credentials: CREDENTIALS,
+    forSigner: undefined as Credentials | undefined,
+    asked: 0,
+    spoil: (_: Record<string, string>): void => {},
+    /** Else another object each time, as some providers do. */
+    givesItself: false,
+  };
   const signer: Signer = {
     async sign(...of) {
       state.asked += 1;
       const signed = await signBySdk(state.forSigner ?? state.credentials, ...of);
-      if (state.spoil) signed.headers.authorization += "0";
+      state.spoil(signed.headers);
       return signed;
     },
   };
-  // Another object each time, as some providers give.
-  const signatures = new PutSignatures(signer, async () => ({ ...state.credentials }), SCOPE);
+  const provider = async () => (state.givesItself ? state.credentials : { ...state.credentials });
+  const signatures = new PutSignatures(signer, provider, SCOPE);
   const sign = async (one: HttpRequest, date: Date) => {
     const { headers } = await signatures.sign(one, date);
-    if (!state.spoil) {
-      const bySdk = await signBySdk(state.credentials, one, { signingDate: date, ...SCOPE });
-      assert.deepEqual({ ...headers }, { ...bySdk.headers });
-    }
+    const bySdk = await signBySdk(state.credentials, one, { signingDate: date, ...SCOPE });
+    assert.deepEqual({ ...headers }, { ...bySdk.headers });
   };
   return { state, sign, signatures };
 }
@@ -102,10 +107,37 @@ suite("The signatures of puts that are alike", () => {
     assert.equal(state.asked, 2);
   });
 
-  test("are always the signer's where it signs in another way", async () => {
+  test("are always the signer's where it signs in another way, or sends something more", async () => {
+    const spoils: ((headers: Record<string, string>) => void)[] = [
+      (headers) => {
+        headers.authorization += "0";
+      },
+      (headers) => {
+        headers["x-extra"] = "1";
+      },
+    ];
+    for (const spoil of spoils) {
+      const { state, signatures } = newSignatures();
+      state.spoil = spoil;
+      for (const path of ["/data/a", "/data/b"]) {
+        const { headers } = await signatures.sign(request(path), NOON);
+        const bySdk = await signBySdk(CREDENTIALS, request(path), { signingDate: NOON, ...SCOPE });
+        spoil(bySdk.headers);
+        assert.deepEqual({ ...headers }, { ...bySdk.headers });
+      }
+      assert.equal(state.asked, 2);
+    }
+  });
+
+  test("go by the texts of the credentials, also where they change in the object that holds them", async () => {
     const { state, sign } = newSignatures();
-    state.spoil = true;
-    for (const path of ["/data/a", "/data/b"]) await sign(request(path), NOON);
+    const changing = { ...CREDENTIALS };
+    state.credentials = changing;
+    state.givesItself = true;
+    await sign(request("/data/a"), NOON);
+    changing.secretAccessKey = "renewed";
+    await sign(request("/data/b"), NOON);
+    await sign(request("/data/c"), NOON);
     assert.equal(state.asked, 2);
   });
 

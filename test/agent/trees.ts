@@ -60,9 +60,9 @@ export function diskBut(disk: Disk, changes: Partial<Disk>): Disk {
 /** A disk on which one directory cannot be read. */
 export function diskWithLocked(disk: Disk, locked: BytePath): Disk {
   return diskBut(disk, {
-    directory(path) {
+    async *directory(path) {
       if (path === locked) throw systemError("EACCES");
-      return disk.directory(path);
+      yield* disk.directory(path);
     },
   });
 }

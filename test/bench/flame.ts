@@ -1,8 +1,8 @@
 /**
  * Draws a CPU profile of Node as a flame graph, and tells how much of the main thread's time goes where.
  *
- *     node --cpu-prof --cpu-prof-name=pass.cpuprofile test/bench/bundled.ts one-pass.ts …
- *     node test/bench/flame.ts pass.cpuprofile OUTPUT.svg TITLE
+ *     node --cpu-prof --cpu-prof-dir=PROFILES test/bench/bundled.ts one-pass.ts …
+ *     node test/bench/flame.ts PROFILES/THE-LARGER.cpuprofile OUTPUT.svg TITLE
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -36,7 +36,7 @@ const KINDS = {
   "the system sends": "#009e73",
   "signature, hashes": "#e69f00",
   "the collector": "#d55e00",
-  "the agent's rest": "#cc79a7",
+  "the agent and the SDK": "#cc79a7",
   start: "#f0e442",
   "Node's rest": "#999999",
 } as const;
@@ -63,19 +63,23 @@ function framesOf({ nodes, samples, timeDeltas }: Profile): Frame {
   for (const [index, id] of samples.entries()) selfOf.set(id, (selfOf.get(id) ?? 0) + (timeDeltas[index] ?? 0));
   const nodeOf = new Map(nodes.map((node) => [node.id, node]));
   const frameOf = (ids: readonly number[], within: Kind): Frame[] => {
-    const siblings = Map.groupBy(
-      ids.flatMap((id) => nodeOf.get(id) ?? []),
-      ({ callFrame }) => callFrame.functionName || "(anonymous)",
-    );
-    siblings.delete("(idle)");
-    const frames = [...siblings].map(([name, same]): Frame => {
-      const kind = kindOf(name, same[0]?.callFrame.url ?? "", within);
+    const calls = ids.flatMap((id) => {
+      const node = nodeOf.get(id);
+      if (node === undefined || node.callFrame.functionName === "(idle)") return [];
+      const name = node.callFrame.functionName || "(anonymous)";
+      return { name, kind: kindOf(name, node.callFrame.url, within), node };
+    });
+    const alike = Map.groupBy(calls, ({ name, kind }) => `${kind}: ${name}`);
+    const frames = [...alike.values()].flatMap((same): Frame[] => {
+      const [first] = same;
+      if (first === undefined) return [];
+      const { name, kind } = first;
       const children = frameOf(
-        same.flatMap(({ children = [] }) => children),
+        same.flatMap(({ node }) => node.children ?? []),
         kind,
       );
-      const self = same.reduce((sum, { id }) => sum + (selfOf.get(id) ?? 0), 0);
-      return { name, kind, self, total: self + children.reduce((sum, { total }) => sum + total, 0), children };
+      const self = same.reduce((sum, { node }) => sum + (selfOf.get(node.id) ?? 0), 0);
+      return [{ name, kind, self, total: self + children.reduce((sum, { total }) => sum + total, 0), children }];
     });
     return frames.sort((left, right) => right.total - left.total);
   };
@@ -90,15 +94,16 @@ function framesOf({ nodes, samples, timeDeltas }: Profile): Frame {
 /** @param within the kind of the call around it */
 function kindOf(name: string, url: string, within: Kind): Kind {
   if (name === "(garbage collector)") return "the collector";
-  if (SENDS.test(name)) return "the system sends";
+  if (url === "" && SENDS.test(name)) return "the system sends";
   if (url.startsWith("node:internal/crypto") || (SIGNATURE.test(name) && !url.startsWith("node:")))
     return "signature, hashes";
-  if (url.startsWith("node:fs") || FILE_CALLS.test(name)) return "file calls";
+  if (url.startsWith("node:fs") || (url === "" && FILE_CALLS.test(name) && within !== "HTTP, TLS, streams"))
+    return "file calls";
   if (NETWORK.test(url)) return "HTTP, TLS, streams";
   if (LOADING.test(name)) return "start";
   // Whatever these two call is theirs.
   if (within === "start" || within === "signature, hashes") return within;
-  return url.startsWith("file:") ? "the agent's rest" : within;
+  return url.startsWith("file:") ? "the agent and the SDK" : within;
 }
 
 function sharesOf(root: Frame): Map<Kind, number> {
