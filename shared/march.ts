@@ -109,11 +109,11 @@ export async function* march<S extends Entry, T extends Entry>(
       if (order < 0 && left !== undefined) steps.push({ source: left, target: undefined });
       else if (order > 0 && right !== undefined) steps.push({ source: undefined, target: right });
       else if (left !== undefined && right !== undefined) steps.push({ source: left, target: right });
+      // Both have ended: that was waited for, and all before it yielded.
       else break;
       if (order <= 0) sources.pass();
       if (order >= 0) targets.pass();
     }
-    if (steps.length > 0) yield steps;
   } finally {
     await sources.close();
     await targets.close();
