@@ -154,11 +154,8 @@ async function signed(
   }
 }
 
-const PLAIN_PATH = /^[\w.~/-]*$/;
-
 /** A key as it stands in a URL's path: as RFC 3986 has it, which is stricter than encodeURIComponent. */
 function pathOf(key: string): string {
-  if (PLAIN_PATH.test(key)) return key;
   return encodeURIComponent(key)
     .replaceAll("%2F", "/")
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -36,7 +36,10 @@ interface Learned {
   readonly scope: string;
   readonly key: KeyObject;
   readonly query: string;
+  /** Of the headers that are signed, in their order. */
   readonly headerNames: readonly string[];
+  /** What precedes the signature in its header. */
+  readonly authorization: string;
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
@@ -90,25 +93,27 @@ function learn(
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const [, names = ""] = /SignedHeaders=([^,]+)/.exec(signed.headers.authorization ?? "") ?? [];
   const day = time.slice(0, 8);
-  const scope = [day, signingRegion, signingService, "aws4_request"];
+  const parts = [day, signingRegion, signingService, "aws4_request"];
   const secret = Buffer.from(`AWS4${secretAccessKey}`);
-  const key = scope.reduce((key, part) => createHmac("sha256", key).update(part).digest(), secret);
+  const key = parts.reduce((key, part) => createHmac("sha256", key).update(part).digest(), secret);
+  const scope = parts.join("/");
   return {
     credentials: { accessKeyId, secretAccessKey, sessionToken },
     day,
-    scope: scope.join("/"),
+    scope,
     key: createSecretKey(key),
     query: Object.entries(query)
       .map(([name, value]) => `${name}=${value}`)
       .join("&"),
     headerNames: names.split(";"),
+    authorization: `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=`,
   };
 }
 
 function signedHeaders(
   { method, path, headers, body }: HttpRequest,
   time: string,
-  { credentials, scope, key, query, headerNames }: Learned,
+  { credentials, scope, key, query, headerNames, authorization }: Learned,
 ): Record<string, string> {
   const contentHash = hash("sha256", body as Uint8Array, "hex");
   const complete: Record<string, string> = { ...headers, "x-amz-date": time, "x-amz-content-sha256": contentHash };
@@ -117,8 +122,6 @@ function signedHeaders(
   const lines = headerNames.map((name) => `${name}:${complete[name]}\n`).join("");
   const canonical = `${method}\n${path}\n${query}\n${lines}\n${names}\n${contentHash}`;
   const text = `${ALGORITHM}\n${time}\n${scope}\n${hash("sha256", canonical, "hex")}`;
-  const signature = createHmac("sha256", key).update(text).digest("hex");
-  const credential = `${credentials.accessKeyId}/${scope}`;
-  complete.authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`;
+  complete.authorization = authorization + createHmac("sha256", key).update(text).digest("hex");
   return complete;
 }

@@ -45,7 +45,7 @@ export async function validateShard(
   const totals = { ...NO_TOTALS };
   const unknownDirectories = new UnknownDirectories();
   try {
-    listing: for await (const steps of march(entries, objects)) {
+    for await (const steps of march(entries, objects)) {
       for (const { source, target } of steps) {
         if (source !== undefined) {
           totals.entries += 1;
@@ -55,7 +55,7 @@ export async function validateShard(
         } else if (!isFolderMarker(target) && !unknownDirectories.covers(target.path)) {
           if (findings.full) {
             totals.unexpectedAtLeast = true;
-            if (totals.entries === entries.length) break listing;
+            if (totals.entries === entries.length) return totals;
           } else {
             totals.unexpected += 1;
             findings.add({ kind: "unexpected", path: target.path, actual: shown(target) });
