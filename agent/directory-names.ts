@@ -1,13 +1,11 @@
 /**
- * The names of one directory, sorted as keys are. As bytes side by side, for a directory may have millions of them: an
- * object for each would take ten times as much.
+ * The names of one directory, sorted as keys are. A directory may have millions: they are sorted and compressed a chunk
+ * at a time, and the chunks are merged while the walk goes on.
  */
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { BytePath, FileFacts } from "./ports.ts";
 
-const KINDS = ["file", "directory", "unknown", "unknown directory"] as const;
-type Kind = (typeof KINDS)[number];
-
-/** What is known of a name that is a link. */
+/** What is known of a name that is a link: the fault, where nothing tells what it leads to. */
 interface LinkFacts {
   readonly facts?: FileFacts;
   readonly fault?: unknown;
@@ -25,130 +23,90 @@ export interface Item {
   linkedMs?: number;
 }
 
-/** Bytes of names side by side, so many at a time; a directory of a few names begins with less. */
-const CHUNK_BYTES = 1024 * 1024;
-const FIRST_BYTES = 1_024;
-const FIRST_NAMES = 32;
-const SLASH = "/".charCodeAt(0);
+/** How many names a chunk has: the more, the better they compress, and the more memory they take until then. */
+const CHUNK_NAMES = 32_768;
+/** How many names of a chunk are compressed together, and so in memory while chunks are merged. */
+const BLOCK_NAMES = 1_024;
+/** After each name: no name has it. */
+const NUL = 0;
 
 export class DirectoryNames {
-  /** The first one grows to the size of the others. No name stands in two of them. */
-  readonly #chunks = [Buffer.allocUnsafe(FIRST_BYTES)];
-  /** Where the next name would begin in the last chunk. */
-  #end = 0;
-  /** Where each name begins: the number of its chunk times the size of a chunk, and its place in there. */
-  #starts = new Uint32Array(FIRST_NAMES);
-  #lengths = new Uint16Array(FIRST_NAMES);
-  #kinds = new Uint8Array(FIRST_NAMES);
-  #count = 0;
-  #order = new Uint32Array(0);
-  readonly #links = new Map<number, LinkFacts>();
+  readonly #packed: (readonly Buffer[])[] = [];
+  /** Names that are in no chunk yet. */
+  #names: BytePath[] = [];
+  readonly #links = new Map<BytePath, LinkFacts>();
 
-  add(name: BytePath, kind: Kind, link?: LinkFacts): void {
-    const index = this.#count++;
-    if (index === this.#starts.length) {
-      this.#starts = grown(this.#starts, new Uint32Array(2 * index));
-      this.#lengths = grown(this.#lengths, new Uint16Array(2 * index));
-      this.#kinds = grown(this.#kinds, new Uint8Array(2 * index));
+  /** @param link with a fault, the kind only says where the name sorts: it may be either */
+  add(name: BytePath, kind: "file" | "directory", link?: LinkFacts): void {
+    const sortName = kind === "directory" ? `${name}/` : name;
+    if (link !== undefined) this.#links.set(sortName, link);
+    if (this.#names.length === CHUNK_NAMES) {
+      this.#packed.push(packed(this.#names.sort()));
+      this.#names = [];
     }
-    const isDirectory = kind === "directory" || kind === "unknown directory";
-    const length = name.length + (isDirectory ? 1 : 0);
-    const chunk = this.#chunkFor(length);
-    chunk.write(name, this.#end, "latin1");
-    if (isDirectory) chunk[this.#end + name.length] = SLASH;
-    this.#starts[index] = (this.#chunks.length - 1) * CHUNK_BYTES + this.#end;
-    this.#lengths[index] = length;
-    this.#kinds[index] = KINDS.indexOf(kind);
-    this.#end += length;
-    if (link !== undefined) this.#links.set(index, link);
+    this.#names.push(sortName);
   }
 
-  /** Sorts all names; one that was shown twice, by a directory that changed meanwhile, stands once. */
-  sort(): void {
-    const order = this.#sorted(new Uint32Array(this.#count).map((_, index) => index));
-    const isTwin = (index: number, position: number) =>
-      position > 0 && this.#compare(order[position - 1] ?? 0, index) === 0;
-    this.#order = order.some(isTwin) ? order.filter((index, position) => !isTwin(index, position)) : order;
-  }
-
-  /** Some of the names, in order, after they were sorted. */
-  slice(from: number, to: number): Item[] {
-    return Array.from(this.#order.subarray(from, to), (index) => this.#item(index));
-  }
-
-  /** The last chunk, with room for a name. */
-  #chunkFor(length: number): Buffer {
-    const last = this.#chunks.length - 1;
-    const chunk = this.#chunks[last] ?? Buffer.alloc(0);
-    const needed = this.#end + length;
-    if (needed <= chunk.length) return chunk;
-    const isLarger = needed <= CHUNK_BYTES;
-    const next = Buffer.allocUnsafe(isLarger ? Math.min(2 * needed, CHUNK_BYTES) : CHUNK_BYTES);
-    if (isLarger) this.#chunks[last] = grown(chunk, next);
-    else {
-      this.#chunks.push(next);
-      this.#end = 0;
-    }
-    return next;
-  }
-
-  #chunkOf(index: number): Buffer {
-    return this.#chunks[Math.floor((this.#starts[index] ?? 0) / CHUNK_BYTES)] ?? Buffer.alloc(0);
-  }
-
-  #item(index: number): Item {
-    const start = (this.#starts[index] ?? 0) % CHUNK_BYTES;
-    const sortName = this.#chunkOf(index).toString("latin1", start, start + (this.#lengths[index] ?? 0));
-    const kind = KINDS[this.#kinds[index] ?? 0] ?? "file";
-    const name = sortName.endsWith("/") ? sortName.slice(0, -1) : sortName;
-    return { sortName, name, kind: kind === "unknown directory" ? "unknown" : kind, ...this.#links.get(index) };
-  }
-
-  #compare(left: number, right: number): number {
-    const [leftBytes, rightBytes] = [this.#chunkOf(left), this.#chunkOf(right)];
-    const leftStart = (this.#starts[left] ?? 0) % CHUNK_BYTES;
-    const rightStart = (this.#starts[right] ?? 0) % CHUNK_BYTES;
-    const leftLength = this.#lengths[left] ?? 0;
-    const rightLength = this.#lengths[right] ?? 0;
-    const shorter = Math.min(leftLength, rightLength);
-    for (let at = 0; at < shorter; at++) {
-      const difference = (leftBytes[leftStart + at] ?? 0) - (rightBytes[rightStart + at] ?? 0);
-      if (difference !== 0) return difference;
-    }
-    return leftLength - rightLength;
-  }
-
-  /** By merging: the sort of typed arrays copies all into objects first. */
-  #sorted(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-    let from = numbers;
-    let to = new Uint32Array(numbers.length);
-    for (let width = 1; width < numbers.length; width *= 2) {
-      for (let start = 0; start < numbers.length; start += 2 * width) this.#merge(from, to, start, width);
-      [from, to] = [to, from];
-    }
-    return from;
-  }
-
-  /** Merges two neighbours of at most `width` numbers, of which the first begins at `start`. */
-  #merge(from: Uint32Array, to: Uint32Array, start: number, width: number): void {
-    const middle = Math.min(start + width, from.length);
-    const end = Math.min(middle + width, from.length);
-    let [left, right] = [start, middle];
-    for (let at = start; at < end; at++) {
-      const [leftIndex = 0, rightIndex = 0] = [from[left], from[right]];
-      const isLeft = right === end || (left < middle && this.#compare(leftIndex, rightIndex) <= 0);
-      to[at] = isLeft ? leftIndex : rightIndex;
-      if (isLeft) left += 1;
-      else right += 1;
+  /**
+   * All names in order, once they were added. One that was shown twice, by a directory that changed meanwhile, comes
+   * once, with what was last known of it as a link.
+   */
+  *sorted(): Generator<Item, void, undefined> {
+    for (const sortName of merged([...this.#packed.map(unpacked), this.#names.sort().values()])) {
+      const isDirectory = sortName.endsWith("/");
+      const link = this.#links.get(sortName);
+      this.#links.delete(sortName);
+      const kind = link?.fault !== undefined ? "unknown" : isDirectory ? "directory" : "file";
+      yield { sortName, name: isDirectory ? sortName.slice(0, -1) : sortName, kind, ...link };
     }
   }
 }
 
-/** The larger one, with the content of the smaller. */
-function grown<T extends Uint8Array | Uint16Array | Uint32Array>(
-  from: Uint8Array | Uint16Array | Uint32Array,
-  to: T,
-): T {
-  to.set(from);
-  return to;
+function packed(sortedNames: readonly BytePath[]): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < sortedNames.length; at += BLOCK_NAMES) {
+    const text = `${sortedNames.slice(at, at + BLOCK_NAMES).join("\0")}\0`;
+    blocks.push(copied(deflateRawSync(Buffer.from(text, "latin1"))));
+  }
+  return blocks;
+}
+
+function* unpacked(blocks: readonly Buffer[]): Generator<BytePath, void, undefined> {
+  for (const block of blocks) {
+    const bytes = copied(inflateRawSync(block));
+    // Not split as text: each name would keep the whole of it.
+    for (let begin = 0, end = bytes.indexOf(NUL); end >= 0; begin = end + 1, end = bytes.indexOf(NUL, begin))
+      yield bytes.toString("latin1", begin, end);
+  }
+}
+
+/** What zlib returns is a slice of Node's pool, and would keep all 64 KiB of that. */
+function copied(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+/** Merges sorted chunks; equal names become one. */
+function* merged(chunks: readonly Iterator<BytePath, void>[]): Generator<BytePath, void, undefined> {
+  // Each chunk with its next name, the first of them last.
+  const heads: { readonly name: BytePath; readonly chunk: Iterator<BytePath, void> }[] = [];
+  const enter = (chunk: Iterator<BytePath, void>) => {
+    const { value: name } = chunk.next();
+    if (name === undefined) return;
+    let [low, high] = [0, heads.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (name < (heads[middle]?.name ?? "")) low = middle + 1;
+      else high = middle;
+    }
+    heads.splice(low, 0, { name, chunk });
+  };
+  chunks.forEach(enter);
+  let before: BytePath | undefined;
+  for (let head = heads.pop(); head !== undefined; head = heads.pop()) {
+    if (head.name !== before) yield head.name;
+    before = head.name;
+    enter(head.chunk);
+  }
 }

@@ -4,18 +4,18 @@ import { DirectoryNames, type Item } from "./directory-names.ts";
 import type { BytePath, Disk, FileFacts } from "./ports.ts";
 
 /** How many files' facts are asked for at a time. */
-export const FACTS_AHEAD = 64;
+const FACTS_AHEAD = 64;
 
 /** A directory that was read. */
 interface ReadDirectory {
   readonly location: BytePath;
   /** Whether to find what is in it nobody has to be asked but this machine. */
   readonly wayIsLocal: boolean;
-  readonly names: DirectoryNames;
+  readonly items: Iterator<Item, void>;
 }
 
 /**
- * The names of a directory, sorted.
+ * What is in a directory, sorted.
  *
  * @param special is told of each name that has no content: FIFO, socket or device
  */
@@ -23,7 +23,7 @@ export async function readDirectory(
   location: BytePath,
   disk: Disk,
   special: (location: BytePath) => void,
-): Promise<DirectoryNames> {
+): Promise<Iterator<Item, void>> {
   const names = new DirectoryNames();
   const links: BytePath[] = [];
   for await (const items of disk.directory(location)) {
@@ -41,23 +41,21 @@ export async function readDirectory(
       names.add(name, facts.kind === "directory" ? "directory" : "file", { facts, linkedMs });
     } catch (fault) {
       // It may have led to a file or to a directory: neither that object nor those below it are known.
-      names.add(name, "unknown", { fault });
-      names.add(name, "unknown directory", { fault });
+      names.add(name, "file", { fault });
+      names.add(name, "directory", { fault });
     }
   }
-  names.sort();
-  return names;
+  return names.sorted();
 }
 
-/** The next items of a directory, with the facts of its files. */
-export async function lookAhead(
-  { location, wayIsLocal, names }: ReadDirectory,
-  from: number,
-  disk: Disk,
-): Promise<Item[]> {
-  const items = names.slice(from, from + FACTS_AHEAD);
+/** The next items of a directory, with the facts of its files; none at its end. */
+export async function lookAhead({ location, wayIsLocal, items }: ReadDirectory, disk: Disk): Promise<Item[]> {
+  const ahead: Item[] = [];
   const looking: Promise<void>[] = [];
-  for (const item of items) {
+  while (ahead.length < FACTS_AHEAD) {
+    const { value: item } = items.next();
+    if (item === undefined) break;
+    ahead.push(item);
     if (item.kind !== "file" || item.facts !== undefined) continue;
     const path = join(location, item.name);
     const facts = disk.facts(path, false, wayIsLocal);
@@ -65,7 +63,7 @@ export async function lookAhead(
     else item.facts = facts;
   }
   await Promise.all(looking);
-  return items;
+  return ahead;
 }
 
 async function look(item: Item, path: BytePath, itself: FileFacts | Promise<FileFacts>, disk: Disk): Promise<void> {

@@ -7,9 +7,9 @@
 import type { Entry } from "#shared/entry.ts";
 import { keyBytes, MAX_KEY_BYTES } from "#shared/key.ts";
 import { join, textOf } from "./byte-path.ts";
-import type { DirectoryNames, Item } from "./directory-names.ts";
+import type { Item } from "./directory-names.ts";
 import { isLocalWay } from "./local-way.ts";
-import { FACTS_AHEAD, lookAhead, readDirectory } from "./look-ahead.ts";
+import { lookAhead, readDirectory } from "./look-ahead.ts";
 import { type BytePath, type Disk, deviceOf, type FileFacts } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
 
@@ -60,10 +60,10 @@ interface Level {
   readonly wayIsLocal: boolean;
   /** When one of the links or directories on the way here was last put in place: nothing below counts as older. */
   readonly placedMs: number;
-  readonly names: DirectoryNames;
-  next: number;
-  /** The names at hand, with what was asked about them. */
-  ahead: Item[];
+  readonly items: Iterator<Item, void>;
+  /** The items at hand, with what was asked about them, and how many of them are done. */
+  ahead: readonly Item[];
+  done: number;
 }
 
 /** How many entries are yielded at a time: each time costs as much as to look at some of them. */
@@ -104,9 +104,9 @@ export async function* walk({
       identity: rootFacts.identity,
       wayIsLocal: await isLocalWay(root, disk),
       placedMs: movedMs(rootFacts),
-      names: await read(root),
-      next: 0,
+      items: await read(root),
       ahead: [],
+      done: 0,
     },
   ];
   let entries: WalkEntry[] = [];
@@ -116,9 +116,11 @@ export async function* walk({
       yield entries;
       entries = [];
     }
-    const position = level.next++;
-    if (position % FACTS_AHEAD === 0) level.ahead = await lookAhead(level, position, disk);
-    const item = level.ahead[position % FACTS_AHEAD];
+    if (level.done === level.ahead.length) {
+      level.ahead = await lookAhead(level, disk);
+      level.done = 0;
+    }
+    const item = level.ahead[level.done++];
     if (item === undefined) {
       levels.pop();
       continue;
@@ -180,7 +182,7 @@ async function enter({
   item: Item;
   levels: Level[];
   onlyDevice: string | undefined;
-  read: (directory: BytePath) => Promise<DirectoryNames>;
+  read: (directory: BytePath) => Promise<Iterator<Item, void>>;
 }): Promise<WalkedUnknown | WalkNotice | undefined> {
   try {
     const facts = item.facts ?? (await disk.facts(location, true));
@@ -194,8 +196,8 @@ async function enter({
     const parent = levels.at(-1);
     const placedMs = Math.max(parent?.placedMs ?? 0, item.linkedMs ?? 0, movedMs(facts));
     const wayIsLocal = parent?.wayIsLocal === true && facts.isLocal && !isLink(item);
-    const names = await read(location);
-    levels.push({ location, path, identity, wayIsLocal, placedMs, names, next: 0, ahead: [] });
+    const items = await read(location);
+    levels.push({ location, path, identity, wayIsLocal, placedMs, items, ahead: [], done: 0 });
     return undefined;
   } catch (cause) {
     if (path === undefined) return { location, what: "name-not-utf8" };

@@ -17,6 +17,8 @@ export interface Replacement {
 const MINIATURES: readonly Replacement[] = [
   { file: "agent/object-size.ts", text: "SINGLE_PUT_BYTES = 8 * 1024 * 1024", by: "SINGLE_PUT_BYTES = 8" },
   { file: "agent/object-size.ts", text: "MEBIBYTE = 1024 * 1024", by: "MEBIBYTE = 1" },
+  { file: "agent/directory-names.ts", text: "CHUNK_NAMES = 32_768", by: "CHUNK_NAMES = 3" },
+  { file: "agent/directory-names.ts", text: "BLOCK_NAMES = 1_024", by: "BLOCK_NAMES = 2" },
   { file: "agent/look-ahead.ts", text: "FACTS_AHEAD = 64", by: "FACTS_AHEAD = 3" },
   { file: "agent/walk.ts", text: "BATCH_ENTRIES = 64", by: "BATCH_ENTRIES = 2" },
   { file: "shared/list-ahead.ts", text: "RANGE_ENTRIES = 1_000", by: "RANGE_ENTRIES = 2" },
