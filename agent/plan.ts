@@ -43,6 +43,9 @@ export type Action =
   | { readonly do: "note"; readonly entry: WalkedUnknown; readonly known: KnownFile | undefined }
   | { readonly do: "remove"; readonly path: string; readonly known: KnownFile | undefined };
 
+/** What is to be done with a file that may have to be sent. */
+export type FileAction = Action & { readonly do: "send" | "compare" };
+
 /** What makes an object doubtful that no baseline knows. */
 export interface Doubts {
   /** Objects written after this time of the validator's clock are in doubt; undefined: none is for its time. */

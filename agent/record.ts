@@ -9,7 +9,7 @@ import { type KnownFile, remember } from "./baseline.ts";
 import { locationOf } from "./byte-path.ts";
 import { textOfBytes } from "./escape.ts";
 import type { Log } from "./log.ts";
-import type { Action } from "./plan.ts";
+import type { FileAction } from "./plan.ts";
 import type { BytePath } from "./ports.ts";
 import type { Untransferred } from "./steady-read.ts";
 import { reasonOf } from "./system-error.ts";
@@ -61,7 +61,7 @@ export class PassRecord {
     return "etag" in file && file.etag === etag ? (file as KnownFile) : remember(file, etag, this.#request.startedMs);
   }
 
-  uploaded({ file, was, isDrift }: Action & { do: "send" | "compare" }, { sizeBytes, etag }: Transferred): KnownFile {
+  uploaded({ file, was, isDrift }: FileAction, { sizeBytes, etag }: Transferred): KnownFile {
     const { path } = file;
     this.#filesSeen += 1;
     this.tally.count("uploaded");

@@ -3,56 +3,34 @@
  * so memory does not grow with the number of files. Deletions come last, and are not done here (`deletions.ts`).
  */
 import type { ManifestEntry } from "#shared/entry.ts";
-import { compareKeys } from "#shared/key.ts";
 import { encodeManifest } from "#shared/manifest.ts";
 import { encodeMessage, type Message } from "#shared/message.ts";
 import { runDigest } from "#shared/report.ts";
-import { cutIntoShards, MAX_SHARD_ENTRIES, type Shard, type ShardRange } from "#shared/shard.ts";
+import { cutIntoShards, type Shard, type ShardRange } from "#shared/shard.ts";
 import { counted } from "./amounts.ts";
-import { concernsAll } from "./aws-errors.ts";
-import { type BaselineItem, correct, type KnownFile, leaving } from "./baseline.ts";
-import { locationOf } from "./byte-path.ts";
-import { hasChecksum, hasContent } from "./content.ts";
+import { correct } from "./baseline.ts";
 import { Deletions, type DeletionsRequest } from "./deletions.ts";
 import { Failure } from "./errors.ts";
 import { textOfBytes } from "./escape.ts";
-import { BUFFER_PLACES, Limit } from "./limit.ts";
-import { listShard } from "./list-shard.ts";
+import { FileWork } from "./file-work.ts";
+import { Limit } from "./limit.ts";
 import type { Log } from "./log.ts";
-import { PartBuffers } from "./part-buffers.ts";
-import { type Action, type Doubts, planKnown, planListed } from "./plan.ts";
-import type { Baseline, BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
+import type { BaselineDraft, BytePath, FileFacts, Ports } from "./ports.ts";
 import { PassRecord, type RecordRequest } from "./record.ts";
-import type { HeldShard } from "./spool.ts";
-import type { FileSource } from "./steady-read.ts";
+import { ShardWork, type ShardWorkMeans, type ShardWorkRequest } from "./shard-work.ts";
 import { StepScale } from "./step-scale.ts";
-import { leftItemOf, type Step, stepsOf } from "./steps.ts";
+import { type Step, stepsOf } from "./steps.ts";
 import { codeOf, reasonOf } from "./system-error.ts";
 import type { Tally } from "./tally.ts";
-import { send } from "./transfer.ts";
 import { walk } from "./walk.ts";
 
 const SHARDS_IN_FLIGHT = 2;
-/** How many objects that a listing shows are remembered as to be deleted, of each shard. */
-const MOST_LISTED_REMOVALS = MAX_SHARD_ENTRIES;
-/** After so many uploads in a row have failed, the fault is not with the files. */
-const MAX_FAILURES_IN_A_ROW = 20;
-/** In a manifest of verify-only, for an object that is not there or of another size: no object has this ETag. */
-const NO_ETAG = "-";
 
-export interface ShardsRequest extends RecordRequest, DeletionsRequest {
-  readonly mode: "sync" | "upload-only" | "verify-only";
+export interface ShardsRequest extends RecordRequest, DeletionsRequest, ShardWorkRequest {
   readonly shardEntries: number | undefined;
   readonly run: string;
-  /** What the last run remembers; undefined: nothing. */
-  readonly baseline: Baseline | undefined;
   /** Takes what this pass has to remember, also when it fails. */
   readonly draft: BaselineDraft;
-  /** Whether the bucket is listed even where the baseline knows it. */
-  readonly listsAll: boolean;
-  /** For what is listed. */
-  readonly doubts: Doubts;
-  readonly checksum: boolean;
   readonly oneFileSystem: boolean;
   readonly source: Message["source"];
   readonly agentVersion: string;
@@ -98,21 +76,23 @@ class Pass {
   readonly #record: PassRecord;
   readonly #digests: string[] = [];
   readonly #deletions: Deletions;
+  readonly #means: ShardWorkMeans;
+  /** Aborted by the first thing that ends the pass. */
+  readonly #fault = new AbortController();
   /** With it the validator knows the run as a whole, and the status names it: it waits for the very end. */
   #lastMessage: string | undefined;
-  readonly #buffers = new Limit(BUFFER_PLACES);
-  readonly #partBuffers = new PartBuffers();
   /** What became of the steps so far goes to the draft by shards; undefined: no shard was begun. */
   #lastBegun: ShardRange | undefined;
-  #failuresInARow = 0;
-  #fault: { readonly cause: unknown } | undefined;
 
   constructor(request: ShardsRequest, ports: Ports, log: Pick<Log, "warn" | "info" | "debug">) {
     this.#request = request;
     this.#ports = ports;
     this.#log = log;
     this.#record = new PassRecord(request, log);
-    this.#deletions = new Deletions(request, { ports, record: this.#record, log, check: () => this.#check() });
+    const means = { ports, record: this.#record, check: () => this.#check() };
+    this.#deletions = new Deletions(request, { ...means, log });
+    const fileWork = new FileWork(request, means);
+    this.#means = { ...means, fileWork, deletions: this.#deletions, fault: this.#fault };
   }
 
   async run(): Promise<ShardsResult> {
@@ -138,22 +118,22 @@ class Pass {
       // The next one is cut when there is a place for it: its steps take memory too.
       let release = await shards.acquire();
       for await (const shard of cut) {
-        if (this.#fault !== undefined) break;
+        if (this.#fault.signal.aborted) break;
         this.#lastBegun = shard.range;
         working.push(
           this.#workShard(shard)
-            .catch((cause: unknown) => this.#stop(cause))
+            .catch((cause: unknown) => this.#fault.abort(cause))
             .finally(release),
         );
         release = await shards.acquire();
       }
     } catch (cause) {
-      this.#stop(this.#rootFault(cause));
+      this.#fault.abort(this.#rootFault(cause));
     }
     // Also after a fault: nothing of this run may still be under way when it ends.
     await Promise.all(working);
     await this.#rememberRest();
-    if (this.#fault !== undefined) throw this.#fault.cause;
+    this.#fault.signal.throwIfAborted();
     await this.#checkRoot(before);
     await this.#request.beforeClosing();
     await this.#deletions.doAndSendHeld();
@@ -201,20 +181,16 @@ class Pass {
     return codeOf(cause) === undefined ? cause : sourceFault(this.#request.root, reasonOf(cause), cause);
   }
 
-  #stop(cause: unknown): void {
-    this.#fault ??= { cause };
-  }
-
   /** Ends the work at hand when the run was interrupted or something has failed that concerns all of it. */
   #check(): void {
     this.#request.check();
-    if (this.#fault !== undefined) throw this.#fault.cause;
+    this.#fault.signal.throwIfAborted();
   }
 
   async #workShard(shard: Shard<Step>): Promise<void> {
     const held = this.#deletions.shard(shard.range.index);
     try {
-      const entries = await this.#workEntries(shard, held);
+      const entries = await new ShardWork(shard, this.#request, { ...this.#means, held }).do();
       this.#check();
       const message = this.#message(shard.range, entries);
       // A shard with deletions is only checked when they are done.
@@ -226,105 +202,6 @@ class Pass {
     } finally {
       await held.close();
     }
-  }
-
-  /** Does what the plan of a shard says, but for its deletions, and returns the manifest's entries. */
-  async #workEntries({ range, entries: steps }: Shard<Step>, held: HeldShard): Promise<ManifestEntry[]> {
-    const { target, mode, draft, checksum, doubts } = this.#request;
-    const isListed = this.#mustList(range, steps);
-    const listing = { bucket: this.#ports.bucket, target, check: () => this.#check() };
-    const actions = isListed
-      ? planListed(steps, listShard(range, steps, listing), doubts)
-      : [planKnown(steps, { checksum })];
-    // Of a transfer only what comes of it is kept, not its promise: a shard has 10,000 of them.
-    const entries: (ManifestEntry | undefined)[] = [];
-    const items: (BaselineItem | undefined)[] = [];
-    const working = new Set<Promise<void>>();
-    let reached: string | undefined;
-    let removals = 0;
-    let ended = false;
-    try {
-      for await (const batch of actions) {
-        for (const action of batch) {
-          this.#check();
-          this.#deletions.note(action);
-          switch (action.do) {
-            case "note": {
-              const entry = this.#record.unknown(action.entry);
-              reached = entry.path;
-              entries.push(entry);
-              items.push(action.known ?? entry);
-              break;
-            }
-            case "keep": {
-              const entry = this.#record.kept(action.file, action.etag);
-              reached = entry.path;
-              entries.push(entry);
-              items.push(entry);
-              break;
-            }
-            case "remove":
-              reached = action.path;
-              removals += 1;
-              // A listing may show more than memory holds: then it is asked again, should they not be deleted.
-              if (!isListed || removals <= MOST_LISTED_REMOVALS) items.push(leaving(action));
-              if (mode === "sync") await held.add(target.keyPrefix + action.path);
-              break;
-            default:
-              reached = action.file.path;
-              await this.#begin(action, { entries, items, working });
-          }
-        }
-      }
-      ended = true;
-    } finally {
-      await Promise.all(working);
-      ended &&= this.#fault === undefined;
-      const left = ended ? [] : steps.filter(({ path }) => reached === undefined || compareKeys(reached, path) < 0);
-      const settled = [...items, ...left.map(leftItemOf)];
-      await draft.add(
-        range,
-        settled.filter((item) => item !== undefined),
-        !isListed || (ended && removals <= MOST_LISTED_REMOVALS),
-      );
-    }
-    if (this.#fault !== undefined) throw this.#fault.cause;
-    return entries as ManifestEntry[];
-  }
-
-  /** Begins a transfer. What comes of it takes the place that is kept for it; a fault ends the pass. */
-  async #begin(action: Action & { do: "send" | "compare" }, { entries, items, working }: Outcomes): Promise<void> {
-    const { path, sizeBytes } = action.file;
-    const release = await this.#ports.files.acquire();
-    // Of a file that was not sent, the bucket may hold what nobody remembers. Not so after an interruption, but for what
-    // a listing has shown: many new files do not make the old ones be listed.
-    const hole = { path, unknown: true as const };
-    const isShown = action.do === "compare" || action.was === "changed";
-    const unsettled = action.known ?? (isShown ? hole : undefined);
-    const [position, itemPosition] = [entries.push(undefined) - 1, items.push(unsettled) - 1];
-    const work = this.#transfer(action)
-      .then(
-        (entry) => {
-          entries[position] = entry;
-          items[itemPosition] = knownFileOf(entry) ?? action.known ?? hole;
-        },
-        (cause: unknown) => this.#stop(cause),
-      )
-      .finally(() => {
-        release(sizeBytes);
-        working.delete(work);
-      });
-    working.add(work);
-  }
-
-  /** Whether the baseline leaves open what the bucket holds in a shard. */
-  #mustList(range: ShardRange, steps: readonly Step[]): boolean {
-    const { baseline, listsAll, mode } = this.#request;
-    if (listsAll || baseline === undefined || !baseline.covers(range)) return true;
-    // A check sends nothing, and so must see what is there of a file that is not as it was.
-    return steps.some(
-      (step) => step.what === "unlisted" || (step.what === "file" && (step.inHole || mode === "verify-only")),
-    );
   }
 
   #message(range: ShardRange, entries: readonly ManifestEntry[]): string {
@@ -344,66 +221,6 @@ class Pass {
       manifest,
     });
   }
-
-  /** Sends a file, or compares it first; what comes of it is the manifest's entry. */
-  async #transfer(action: Action & { do: "send" | "compare" }): Promise<ManifestEntry> {
-    const { file } = action;
-    const { root, target, mode } = this.#request;
-    const { disk, bucket } = this.#ports;
-    const limit = this.#buffers;
-    const source = { location: locationOf(root, file.path), isLocal: file.isLocal ?? false };
-    let etag: string | undefined;
-    if (action.do === "compare") {
-      const compared = await hasContent(source, file.sizeBytes, action.etag, { disk, limit });
-      if (compared.state !== "compared") return this.#record.untransferred(file, compared);
-      if (compared.same) return this.#record.kept(file, action.etag);
-      const proven = await this.#hasStoredChecksum(file.path, source, action.etag);
-      if (proven.state !== "compared") return this.#record.untransferred(file, proven);
-      if (proven.same) return this.#record.kept(file, action.etag);
-      etag = compared.etag;
-    }
-    if (mode === "verify-only") {
-      return this.#record.different(file, etag ?? NO_ETAG);
-    }
-    this.#check();
-    const key = target.keyPrefix + file.path;
-    try {
-      const sent = await send(source, key, { disk, bucket, limit, partBuffers: this.#partBuffers });
-      if (sent.state !== "sent") return this.#record.untransferred(file, sent);
-      this.#failuresInARow = 0;
-      return this.#record.uploaded(action, sent);
-    } catch (error) {
-      this.#failuresInARow += 1;
-      const denied = error instanceof Failure && error.outcome === "denied" && this.#deniedForAll(error);
-      if (!(error instanceof Failure) || concernsAll(error) || denied) throw error;
-      if (this.#failuresInARow >= MAX_FAILURES_IN_A_ROW) throw error;
-      return this.#record.failed(file, error.reason);
-    }
-  }
-
-  /** Where the ETag proves nothing, and --checksum is given: whether the very object that has it has our content. */
-  async #hasStoredChecksum(path: string, source: FileSource, etag: string): ReturnType<typeof hasChecksum> {
-    const { target, checksum } = this.#request;
-    const { disk, bucket } = this.#ports;
-    if (!checksum) return { state: "compared", same: false };
-    this.#check();
-    const stored = await bucket.checksums(target.keyPrefix + path);
-    if (stored?.etag !== etag) return { state: "compared", same: false };
-    return hasChecksum(source, stored, { disk, limit: this.#buffers });
-  }
-
-  /** Where nothing ever arrived, a denial is about the whole run; elsewhere it may be about this one object. */
-  #deniedForAll(error: Failure): boolean {
-    const { uploaded, unchanged } = this.#record.tally.counts;
-    return uploaded + unchanged === 0 || !error.reason.startsWith("access denied");
-  }
-}
-
-/** What comes of a shard, in key order; undefined where a transfer has not come to its end. */
-interface Outcomes {
-  readonly entries: (ManifestEntry | undefined)[];
-  readonly items: (BaselineItem | undefined)[];
-  readonly working: Set<Promise<void>>;
 }
 
 /** What ends the run, for the source is not what it was when the run began. */
@@ -416,9 +233,4 @@ function sourceFault(root: BytePath, reason: string, cause?: unknown): Failure {
     hint: "Nothing was deleted. Check that it is still mounted, then run again: what was sent stays.",
     cause,
   });
-}
-
-/** What to remember of an entry that was transferred or compared; undefined where it was neither. */
-function knownFileOf(entry: ManifestEntry): KnownFile | undefined {
-  return "inode" in entry ? (entry as KnownFile) : undefined;
 }
