@@ -1,6 +1,7 @@
 /** Waits for the report of a run, and believes only the one that is about this run and these manifests. */
-import { decodeReport, type Report, ReportError, reportKey } from "#shared/report.ts";
+import { decodeReport, type Report, reportKey } from "#shared/report.ts";
 import type { Target } from "#shared/target.ts";
+import { ReportError } from "#shared/versioned.ts";
 import { isMissingBucket } from "./aws-errors.ts";
 import { Failure } from "./errors.ts";
 import type { Ports } from "./ports.ts";

@@ -2,7 +2,8 @@
  * What makes objects doubtful where no baseline knows them: the validator's status, and its findings. The status, which
  * any host of the bucket can bring about, proves nothing; it only makes more be compared. Pure.
  */
-import type { Finding, Report, Status } from "#shared/report.ts";
+import type { Finding, Report } from "#shared/report.ts";
+import type { Status } from "#shared/status.ts";
 import { isSameSource } from "./last-run.ts";
 import type { Doubts } from "./plan.ts";
 

@@ -4,7 +4,8 @@
  * nothing, and so is neither stopped nor makes a target its own. The status, which any host of the bucket can bring about,
  * can stop a run; it never proves anything to one (docs/decisions/0013).
  */
-import { decodeStatus, latestSync, type Report, type RunNote, type Status, statusKey } from "#shared/report.ts";
+import type { Report } from "#shared/report.ts";
+import { decodeStatus, latestSync, type RunNote, type Status, statusKey } from "#shared/status.ts";
 import { type Target, targetUrl } from "#shared/target.ts";
 import { Failure } from "./errors.ts";
 import type { Log } from "./log.ts";

@@ -9,7 +9,7 @@ import { Effect, ManagedPolicy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 import { HOST_STATEMENT, REPORTS_PREFIX, RESERVED_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
-import { statusKey } from "#shared/report.ts";
+import { statusKey } from "#shared/status.ts";
 import { acknowledgePatterns } from "./acknowledge.ts";
 import { type BucketKey, useKeyStatement } from "./bucket-key.ts";
 import { OBJECT_WRITES } from "./reserved-prefix.ts";

@@ -7,21 +7,17 @@ import {
   assembleReport,
   decodePart,
   decodeReport,
-  decodeStatus,
-  encodeReport,
   errorReport,
   findingsKey,
   MAX_INLINE_FINDINGS,
-  nextStatus,
   type Part,
   partKey,
   partsPrefix,
   type Report,
-  ReportError,
   reportKey,
-  type Status,
-  statusKey,
 } from "#shared/report.ts";
+import { decodeStatus, nextStatus, type Status, statusKey } from "#shared/status.ts";
+import { encodeVersioned, ReportError } from "#shared/versioned.ts";
 import type { BucketPort } from "./ports.ts";
 
 /** How many parts are read at once. */
@@ -47,7 +43,7 @@ type PartName = Pick<Part, "prefix" | "run" | "shard">;
 export async function publishPart(bucket: BucketPort, part: Part, findingLines: Buffer | undefined): Promise<void> {
   if (findingLines !== undefined)
     await bucket.write(findingsKey(part.prefix, part.run, part.shard), findingLines, "application/x-ndjson");
-  await bucket.writeIfUnchanged(partKey(part.prefix, part.run, part.shard), encodeReport(part), undefined);
+  await bucket.writeIfUnchanged(partKey(part.prefix, part.run, part.shard), encodeVersioned(part), undefined);
 }
 
 /**
@@ -80,7 +76,7 @@ export async function publishErrorReport(
   onPublished: (report: Report) => void,
 ): Promise<Report | undefined> {
   const report = errorReport(part);
-  if (!(await bucket.writeIfUnchanged(reportKey(part.prefix, part.run), encodeReport(report), undefined)))
+  if (!(await bucket.writeIfUnchanged(reportKey(part.prefix, part.run), encodeVersioned(report), undefined)))
     return undefined;
   onPublished(report);
   await publishStatus(bucket, report);
@@ -97,7 +93,7 @@ async function publishReport(
   const known = await readReport(bucket, key);
   if (known !== undefined) return known;
   const report = assembleReport(await readParts(bucket, partKeys));
-  if (await bucket.writeIfUnchanged(key, encodeReport(report), undefined)) {
+  if (await bucket.writeIfUnchanged(key, encodeVersioned(report), undefined)) {
     onPublished(report);
     return report;
   }
@@ -144,7 +140,7 @@ async function publishStatus(bucket: BucketPort, report: Report): Promise<void> 
     const stored = await bucket.read(key);
     const status = nextStatus(stored && readableStatus(stored.text, key), report);
     if (status === undefined) return;
-    if (await bucket.writeIfUnchanged(key, encodeReport(status), stored?.etag)) return;
+    if (await bucket.writeIfUnchanged(key, encodeVersioned(status), stored?.etag)) return;
   }
   throw new ReportError(`the status ${key} was changed by others ${STATUS_ATTEMPTS} times in a row`);
 }

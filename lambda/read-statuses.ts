@@ -3,7 +3,8 @@
  * apart from it: of the first nothing is known, of the second it may be known the next time.
  */
 import { STATUS_PREFIX } from "#shared/names.ts";
-import { decodeStatus, latestSync, ReportError, statusKey, statusPrefix } from "#shared/report.ts";
+import { decodeStatus, latestSync, statusKey, statusPrefix } from "#shared/status.ts";
+import { ReportError } from "#shared/versioned.ts";
 import { BucketError } from "./bucket.ts";
 import type { BucketPort } from "./ports.ts";
 import type { Heard, LastRun } from "./silence.ts";

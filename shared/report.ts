@@ -1,5 +1,5 @@
 /**
- * What the validator writes: a part for each shard, one report for the run, one status for the target.
+ * What the validator writes of a run: a part for each shard, and one report.
  *
  * A report is made from its parts alone: whoever writes it, and however often, writes the same bytes.
  */
@@ -7,17 +7,14 @@ import { createHash } from "node:crypto";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { CheckSchema, ShardRangeSchema, SourceSchema } from "#shared/message.ts";
-import { REPORTS_PREFIX, RUNS_PREFIX, STATUS_PREFIX } from "#shared/names.ts";
-import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
-import { safeJson } from "#shared/safe-json.ts";
+import { REPORTS_PREFIX, RUNS_PREFIX } from "#shared/names.ts";
+import { RUN_PATTERN } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
-import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
+import { parseVersioned, ReportError, Version, type Writer } from "#shared/versioned.ts";
 
-const Version = Type.String({ pattern: VERSION_PATTERN, description: "contract version that it is written in" });
-const VersionedSchema = Type.Object({ version: Version });
 const Count = Type.Integer({ minimum: 0 });
 const Digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
-const Time = Type.String({ description: "UTC, ISO 8601" });
+export const Time = Type.String({ description: "UTC, ISO 8601" });
 const Skew = Type.Boolean({ description: "whether there is an error because agent and validator do not fit together" });
 
 const FindingSchema = Type.Object(
@@ -106,44 +103,11 @@ export const ReportSchema = Type.Object(
   { title: "Report: the verdict of a run", $id: "report.schema.json" },
 );
 
-const RunNoteSchema = Type.Object({
-  run: Type.String({ pattern: RUN_PATTERN }),
-  verdict: ReportSchema.properties.verdict,
-  report: Type.String({ description: "key of the report" }),
-  unknown: Type.Integer({
-    minimum: 0,
-    description: "entries that the agent could not read; nothing is proven of them",
-  }),
-  check: CheckSchema,
-  source: SourceSchema,
-  senderIds: Type.Array(Type.String()),
-  listedFrom: Time,
-  listedThrough: Time,
-});
-
-export const StatusSchema = Type.Object(
-  {
-    version: Version,
-    bucket: Type.String(),
-    prefix: Type.String(),
-    latest: RunNoteSchema,
-    latestMatch: Type.Union([RunNoteSchema, Type.Null()]),
-    latestSync: Type.Optional(
-      Type.Object(RunNoteSchema.properties, {
-        description: "where the latest run is a check: the latest one that was none, if there was one",
-      }),
-    ),
-  },
-  { title: "Status: the last verdicts for a target", $id: "status.schema.json" },
-);
-
 export type Finding = Static<typeof FindingSchema>;
 export type Totals = Static<typeof TotalsSchema>;
 export type Part = Static<typeof PartSchema>;
 export type Report = Static<typeof ReportSchema>;
 export type Verdict = Report["verdict"];
-export type RunNote = Static<typeof RunNoteSchema>;
-export type Status = Static<typeof StatusSchema>;
 
 /** How many findings a part or a report holds itself. */
 export const MAX_INLINE_FINDINGS = 1_000;
@@ -159,9 +123,6 @@ export const NO_TOTALS: Totals = {
   unexpected: 0,
   unexpectedAtLeast: false,
 };
-
-/** How far a host's clock may be ahead of the validator's; AWS refuses requests that are further off. */
-const MAX_CLOCK_LEAD_MS = 15 * 60_000;
 
 /** Key of a run's report. */
 export function reportKey(keyPrefix: string, run: string): string {
@@ -196,19 +157,6 @@ export function allPartsThere(keys: readonly string[]): boolean {
     if (match[2] !== undefined) shards = Number(match[1]) + 1;
   }
   return shards !== undefined && indexes.size === shards;
-}
-
-/** Key of a target's status. */
-export function statusKey(keyPrefix: string): string {
-  return keyPrefix === "" ? `${STATUS_PREFIX}.json` : `${STATUS_PREFIX}/${keyPrefix.slice(0, -1)}.json`;
-}
-
-/** The key prefix that a status is about, by its key; undefined when the key is no status's. */
-export function statusPrefix(key: string): string | undefined {
-  if (key === statusKey("")) return "";
-  const named = key.startsWith(`${STATUS_PREFIX}/`) && key.endsWith(".json");
-  const name = named ? key.slice(STATUS_PREFIX.length + 1, -".json".length) : "";
-  return name === "" ? undefined : `${name}/`;
 }
 
 /** Digest of a run, from the digests of its manifests in the order of their shards; null for one that was not readable. */
@@ -298,109 +246,18 @@ function addTotals(sum: Totals, part: Totals): void {
 }
 
 /**
- * The status after a report, or undefined when it stays as it is: an older run never overwrites a newer verdict, and
- * one from the future, or of no time at all, which none could ever follow, is not taken.
- */
-export function nextStatus(status: Status | undefined, report: Report): Status | undefined {
-  // Said this way round because a time that there is not, such as month 99, compares with none.
-  const isPast = runStartedMs(report.run) <= Date.parse(report.listedThrough) + MAX_CLOCK_LEAD_MS;
-  if (!isPast) return undefined;
-  const note: RunNote = {
-    run: report.run,
-    verdict: report.verdict,
-    report: reportKey(report.prefix, report.run),
-    unknown: report.totals.unknown,
-    ...(report.check ? { check: true } : {}),
-    source: report.source,
-    senderIds: report.senderIds,
-    listedFrom: report.listedFrom,
-    listedThrough: report.listedThrough,
-  };
-  const oldSync = status && latestSync(status);
-  const oldMatch = status?.latestMatch ?? undefined;
-  const latest = newer(status?.latest, note);
-  const sync = note.check ? oldSync : newer(oldSync, note);
-  const match = note.verdict === "match" ? newer(oldMatch, note) : oldMatch;
-  if (status !== undefined && latest === status.latest && match === oldMatch && sync === oldSync) return undefined;
-  return {
-    version: CONTRACT_VERSION,
-    bucket: report.bucket,
-    prefix: report.prefix,
-    latest,
-    latestMatch: match ?? null,
-    ...(latest.check && sync !== undefined ? { latestSync: sync } : {}),
-  };
-}
-
-function newer(old: RunNote | undefined, note: RunNote): RunNote {
-  return old !== undefined && old.run >= note.run ? old : note;
-}
-
-/** The latest run that may have sent and deleted; undefined where there were only checks. */
-export function latestSync({ latest, latestSync }: Status): RunNote | undefined {
-  return latest.check ? latestSync : latest;
-}
-
-/** A report, part or status that is damaged, or of a version that this side does not read; the message says which. */
-export class ReportError extends Error {
-  override readonly name = "ReportError";
-  /** Whether the two sides' versions do not fit, and not the object itself. */
-  readonly skew: boolean;
-  constructor(reason: string, skew = false, options?: ErrorOptions) {
-    super(reason, options);
-    this.skew = skew;
-  }
-}
-
-export function encodeReport(value: Report | Part | Status): string {
-  return `${safeJson(value, 2)}\n`;
-}
-
-/**
  * @param writer "self" where only this side can have written it, be it in the version of an agent no longer served
  * @throws {ReportError} when the text is not a report that this side can read
  */
 export function decodeReport(text: string, writer: Writer = "other"): Report {
-  const value = parse(text, "report", writer);
+  const value = parseVersioned(text, "report", writer);
   if (!Value.Check(ReportSchema, value)) throw new ReportError("the report does not follow the contract");
   return Value.Clean(ReportSchema, value) as Report;
 }
 
 /** Parts are between validators. @throws {ReportError} when the text is not a part that this side can read */
 export function decodePart(text: string): Part {
-  const value = parse(text, "part", "self");
+  const value = parseVersioned(text, "part", "self");
   if (!Value.Check(PartSchema, value)) throw new ReportError("the part does not follow the contract");
   return Value.Clean(PartSchema, value) as Part;
-}
-
-/** @throws {ReportError} when the text is not a status that this side can read */
-export function decodeStatus(text: string): Status {
-  const value = parse(text, "status", "other");
-  if (!Value.Check(StatusSchema, value)) throw new ReportError("the status does not follow the contract");
-  return Value.Clean(StatusSchema, value) as Status;
-}
-
-type Writer = "self" | "other";
-
-/** Whoever reads further drops the fields that it does not know, which may be of any depth and size. */
-function parse(text: string, what: string, writer: Writer): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ReportError(`the ${what} is not JSON`, false, { cause });
-  }
-  if (!Value.Check(VersionedSchema, value)) throw new ReportError(`the ${what} names no contract version`);
-  const fit = readable(value.version);
-  if (fit === "writer-newer")
-    throw new ReportError(
-      `the ${what} is of contract ${value.version}, this side reads only ${CONTRACT_VERSION}: upgrade this side`,
-      true,
-    );
-  if (fit === "writer-older" && writer === "other")
-    throw new ReportError(
-      `the ${what} is of contract ${value.version}, which this side (${CONTRACT_VERSION}) no longer reads: upgrade the side that wrote it`,
-      true,
-    );
-  return value;
 }

@@ -4,12 +4,13 @@ import { suite, test } from "node:test";
 import { type AwaitedReport, awaitReport } from "#agent/await-report.ts";
 import { Failure } from "#agent/errors.ts";
 import type { Clock } from "#agent/ports.ts";
-import { assembleReport, encodeReport, type Report } from "#shared/report.ts";
+import { assembleReport, type Report } from "#shared/report.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import { RUN, somePart } from "../shared/arbitrary.ts";
 import { type Answer, type FakeS3, refusal, startFakeS3 } from "./fake-s3.ts";
 
 const REPORT: Report = assembleReport([somePart({ bucket: "data", prefix: "p/" })]);
-const FOUND: Answer = { status: 200, body: encodeReport(REPORT) };
+const FOUND: Answer = { status: 200, body: encodeVersioned(REPORT) };
 const NONE = refusal(404, "NoSuchKey");
 
 /** A clock that only moves when it is asked to wait. */
@@ -78,7 +79,7 @@ suite("The report", () => {
 
   test("fault 1: is asked for again when the connection breaks, before or within it", async (t) => {
     const s3 = await startFakeS3(t, { attempts: 1 });
-    const half: Answer = { status: 200, body: encodeReport(REPORT).slice(0, 99), cut: true };
+    const half: Answer = { status: 200, body: encodeVersioned(REPORT).slice(0, 99), cut: true };
     s3.answer("hang-up", half, refusal(503, "SlowDown"), NONE, "hang-up", FOUND);
     assert.deepEqual(await awaited(s3), REPORT);
   });
@@ -108,10 +109,10 @@ suite("The report", () => {
   test("fault 68: of a check is believed by a check alone, and that of a sync by none", async (t) => {
     const s3 = await startFakeS3(t);
     const ofCheck = { ...REPORT, extras: "mismatch", check: true } as const;
-    s3.answer({ status: 200, body: encodeReport(ofCheck) });
+    s3.answer({ status: 200, body: encodeVersioned(ofCheck) });
     assert.deepEqual(await awaited(s3, { mode: "verify-only" }), ofCheck);
     assert.match((await failureOf(awaited(s3, { mode: "sync" }))).message, /about other messages than this run sent/);
-    s3.answer({ status: 200, body: encodeReport({ ...ofCheck, check: false }) });
+    s3.answer({ status: 200, body: encodeVersioned({ ...ofCheck, check: false }) });
     assert.match((await failureOf(awaited(s3, { mode: "verify-only" }))).message, /about other messages/);
   });
 
@@ -147,7 +148,7 @@ suite("The report", () => {
 
   test("fault 51: an interruption counts also when the report comes in the same moment", async (t) => {
     const s3 = await startFakeS3(t);
-    s3.answer({ status: 200, body: encodeReport(REPORT) });
+    s3.answer({ status: 200, body: encodeVersioned(REPORT) });
     const stop = new Error("interrupted");
     const check = () => {
       if (s3.asked.length > 0) throw stop;
@@ -158,18 +159,18 @@ suite("The report", () => {
 
   test("fault 67: about other manifests is refused, unless it is only to say that something failed", async (t) => {
     const s3 = await startFakeS3(t);
-    s3.answer({ status: 200, body: encodeReport({ ...REPORT, digest: "b".repeat(64) }) });
+    s3.answer({ status: 200, body: encodeVersioned({ ...REPORT, digest: "b".repeat(64) }) });
     const failure = await failureOf(awaited(s3));
     assert.equal(failure.outcome, "no-verdict");
     assert.match(failure.message, /^Cannot believe the report .*: it is about other messages than this run sent\.$/);
     for (const forged of [{ extras: "listed" as const }, { shards: REPORT.shards + 1 }]) {
-      s3.answer({ status: 200, body: encodeReport({ ...REPORT, ...forged }) });
+      s3.answer({ status: 200, body: encodeVersioned({ ...REPORT, ...forged }) });
       assert.equal((await failureOf(awaited(s3))).outcome, "no-verdict");
     }
     const gaveUp = assembleReport([
       somePart({ bucket: "data", prefix: "p/", manifestDigest: null, error: "S3 is down" }),
     ]);
-    s3.answer({ status: 200, body: encodeReport(gaveUp) });
+    s3.answer({ status: 200, body: encodeVersioned(gaveUp) });
     assert.equal((await awaited(s3)).verdict, "error");
   });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { checkLastRun, checkStillOurs } from "#agent/last-run.ts";
-import type { RunNote, Status } from "#shared/report.ts";
+import type { RunNote, Status } from "#shared/status.ts";
 import { parseTarget } from "#shared/target.ts";
 import { RUN } from "../shared/arbitrary.ts";
 

@@ -7,8 +7,10 @@ import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
 import { Failure } from "#agent/errors.ts";
 import { ListingError } from "#shared/listing.ts";
-import { assembleReport, decodeStatus, encodeReport, nextStatus, type Status, statusKey } from "#shared/report.ts";
+import { assembleReport } from "#shared/report.ts";
 import { tilingFault } from "#shared/shard.ts";
+import { decodeStatus, nextStatus, type Status, statusKey } from "#shared/status.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { RUN, somePart } from "../shared/arbitrary.ts";
 import { BUCKET, type Ran, Simulation } from "./simulation.ts";
@@ -194,7 +196,7 @@ suite("Drift", () => {
     const status = decodeStatus(String(one.bucket.objects.get(key)?.body));
     assert.ok(status.latestMatch);
     const listedFrom = new Date(one.nowMs).toISOString();
-    one.bucket.place(key, encodeReport({ ...status, latestMatch: { ...status.latestMatch, listedFrom } }));
+    one.bucket.place(key, encodeVersioned({ ...status, latestMatch: { ...status.latestMatch, listedFrom } }));
     one.later(DAY_MS);
     const check = await one.run("--verifyOnly");
     assert.equal(check.outcome, "mismatch");
@@ -254,7 +256,7 @@ suite("Drift", () => {
     const match = { run: RUN, verdict: "match" as const, report: "r", unknown: 0, source: other, senderIds: [] };
     const note = { ...match, listedFrom, listedThrough: listedFrom };
     const status: Status = { version: "1.0", bucket: BUCKET, prefix: "p/", latest: note, latestMatch: note };
-    one.bucket.place(".cback/status/p.json", encodeReport(status));
+    one.bucket.place(".cback/status/p.json", encodeVersioned(status));
     one.later(DAY_MS);
     assert.equal((await one.run("--take-over")).outcome, "success");
     assert.deepEqual(one.data, one.source);
@@ -348,7 +350,7 @@ suite("Another first run at the same time", () => {
       if (!call.startsWith(moment)) return;
       one.before = () => {};
       one.bucket.place("p/theirs", "theirs");
-      one.bucket.place(ownStatus, encodeReport(nextStatus(undefined, assembleReport([part])) as Status));
+      one.bucket.place(ownStatus, encodeVersioned(nextStatus(undefined, assembleReport([part])) as Status));
     };
   }
 

@@ -25,17 +25,14 @@ import {
   allPartsThere,
   assembleReport,
   decodePart,
-  decodeStatus,
-  encodeReport,
-  nextStatus,
   type Part,
   partKey,
   partsPrefix,
   type Report,
   reportKey,
-  type Status,
-  statusKey,
 } from "#shared/report.ts";
+import { decodeStatus, nextStatus, type Status, statusKey } from "#shared/status.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import { byBytes } from "../shared/arbitrary.ts";
 import { MemoryBucket } from "./memory-bucket.ts";
 
@@ -269,16 +266,16 @@ export class Simulation {
     const part =
       this.validator === "gives up" ? errorPart(message, "S3 is down", this.#context()) : await this.#check(message);
     const { prefix, run: name, shard } = message;
-    this.#write(partKey(prefix, name, shard), encodeReport(part));
+    this.#write(partKey(prefix, name, shard), encodeVersioned(part));
     const keys = this.bucket.keys().filter((key) => key.startsWith(partsPrefix(prefix, name)));
     if (!allPartsThere(keys)) return;
     const parts = keys.map((key) => decodePart(this.bucket.objects.get(key)?.body.toString() ?? ""));
     const report = assembleReport(parts);
     const forged = this.forge(report);
     if (forged === undefined) return;
-    this.#write(reportKey(prefix, name), typeof forged === "string" ? forged : encodeReport(forged));
+    this.#write(reportKey(prefix, name), typeof forged === "string" ? forged : encodeVersioned(forged));
     const status = nextStatus(this.#status(prefix), report);
-    if (status !== undefined) this.#write(statusKey(prefix), encodeReport(status));
+    if (status !== undefined) this.#write(statusKey(prefix), encodeVersioned(status));
   }
 
   #status(prefix: string): Status | undefined {

@@ -22,8 +22,9 @@ import { readRequest } from "#agent/options.ts";
 import type { Bucket, Ports } from "#agent/ports.ts";
 import { run } from "#agent/run.ts";
 import { decodeMessage } from "#shared/message.ts";
-import { encodeReport, NO_TOTALS, type Report, reportKey, runDigest } from "#shared/report.ts";
+import { NO_TOTALS, type Report, reportKey, runDigest } from "#shared/report.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import { startListServer } from "./list-server.ts";
 import { startPutServer } from "./put-server.ts";
 
@@ -59,7 +60,7 @@ const bucket: Partial<Bucket> = {
   async read(key) {
     if (header === undefined || key !== reportKey(header.prefix, header.run)) return undefined;
     const report = { ...header, verdict: "match" as const, totals: NO_TOTALS, shards: digests.length };
-    return encodeReport({ ...report, digest: runDigest(digests) });
+    return encodeVersioned({ ...report, digest: runDigest(digests) });
   },
 };
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { decodeStatus, statusKey } from "#shared/report.ts";
+import { decodeStatus, statusKey } from "#shared/status.ts";
 import { liveEngine } from "#test/live-engine.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { assertExit, runAgent } from "./agent-process.ts";

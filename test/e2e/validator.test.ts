@@ -23,9 +23,10 @@ import { compareKeys } from "#shared/key.ts";
 import { encodeManifest } from "#shared/manifest.ts";
 import { decodeMessage, encodeMessage, type Message } from "#shared/message.ts";
 import { queueName } from "#shared/names.ts";
-import { decodeReport, decodeStatus, partsPrefix, type Report, reportKey, statusKey } from "#shared/report.ts";
+import { decodeReport, partsPrefix, type Report, reportKey } from "#shared/report.ts";
 import { runId } from "#shared/run-id.ts";
 import { inRange, type ShardRange } from "#shared/shard.ts";
+import { decodeStatus, statusKey } from "#shared/status.ts";
 import { liveEngine } from "#test/live-engine.ts";
 import { hostileMessages } from "../lambda/hostile-messages.ts";
 

@@ -8,18 +8,10 @@ import fc from "fast-check";
 import { decodeName } from "#shared/key.ts";
 import { decodeManifest, type EncodedManifest, encodeManifest, ManifestError } from "#shared/manifest.ts";
 import { decodeMessage, encodeMessage, MessageError } from "#shared/message.ts";
-import {
-  assembleReport,
-  decodePart,
-  decodeReport,
-  decodeStatus,
-  encodeReport,
-  nextStatus,
-  ReportError,
-  statusKey,
-  statusPrefix,
-} from "#shared/report.ts";
+import { assembleReport, decodePart, decodeReport } from "#shared/report.ts";
+import { decodeStatus, nextStatus, statusKey, statusPrefix } from "#shared/status.ts";
 import { parseTarget, TargetError, targetUrl } from "#shared/target.ts";
+import { encodeVersioned, ReportError } from "#shared/versioned.ts";
 import { decodeWatch, WatchError } from "#shared/watch.ts";
 import { nastyNames } from "../nasty-names.ts";
 import { etag, keyPrefix, manifestEntries, RUN, runs, somePart, text } from "../shared/arbitrary.ts";
@@ -253,21 +245,21 @@ export const CONTRACT_PARSERS = [
     inputs: fc.oneof({ arbitrary: damagedJson(part), weight: 4 }, anyText),
     read: decodePart,
     holds: (one) => assertFollows("part", one),
-    write: encodeReport,
+    write: encodeVersioned,
     refuses: isOf(ReportError),
   }),
   parser("report", {
     inputs: fc.oneof({ arbitrary: damagedJson(report), weight: 4 }, anyText),
     read: (one) => decodeReport(one),
     holds: (one) => assertFollows("report", one),
-    write: encodeReport,
+    write: encodeVersioned,
     refuses: isOf(ReportError),
   }),
   parser("status", {
     inputs: fc.oneof({ arbitrary: damagedJson(status), weight: 4 }, anyText),
     read: decodeStatus,
     holds: (one) => assertFollows("status", one),
-    write: encodeReport,
+    write: encodeVersioned,
     refuses: isOf(ReportError),
   }),
   parser("manifest", {

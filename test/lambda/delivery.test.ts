@@ -10,8 +10,6 @@ import {
   assembleReport,
   decodePart,
   decodeReport,
-  decodeStatus,
-  encodeReport,
   findingsKey,
   MAX_INLINE_FINDINGS,
   type Part,
@@ -19,11 +17,11 @@ import {
   type Report,
   reportKey,
   runDigest,
-  type Status,
-  statusKey,
 } from "#shared/report.ts";
 import type { ShardRange } from "#shared/shard.ts";
+import { decodeStatus, type Status, statusKey } from "#shared/status.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import {
   deliverBody,
   MAX_RECEIVE_COUNT,
@@ -271,7 +269,7 @@ describe("deliveries of one run", () => {
     const answers = await Promise.all([...bodies, ...bodies].map((body) => deliverBody(validator, body)));
     assert.ok(answers.every(({ done }) => done));
     const parts = shards.map((shard) => partOf(store, run, shard));
-    assert.equal(store.text(reportKey("", run)), encodeReport(assembleReport(parts)));
+    assert.equal(store.text(reportKey("", run)), encodeVersioned(assembleReport(parts)));
     assert.equal(statusOf(store).latest.run, run);
   });
 
@@ -329,7 +327,7 @@ describe("deliveries of one run", () => {
       const { run, bodies, shards } = threeShards(store);
       for (const body of bodies.slice(0, 2)) await deliverBody(validator, body);
       const [first = WHOLE] = shards;
-      store.put(partKey("", run, first), encodeReport({ ...partOf(store, run, first), ...changes }));
+      store.put(partKey("", run, first), encodeVersioned({ ...partOf(store, run, first), ...changes }));
       const { done, log } = await deliverBody(validator, bodies[2] ?? "");
       assert.deepEqual([done, log.event], [false, "shard-failed"]);
       assert.match(String(log.reason), /part-00000.json is about another run or shard/);

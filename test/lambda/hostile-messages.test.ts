@@ -13,16 +13,9 @@ import { type Counted, measureDelivery, metricLine } from "#lambda/metrics.ts";
 import { encodeManifest } from "#shared/manifest.ts";
 import { decodeMessage, MAX_MESSAGE_BYTES, type Message } from "#shared/message.ts";
 import { METRIC } from "#shared/names.ts";
-import {
-  decodePart,
-  decodeReport,
-  decodeStatus,
-  partsPrefix,
-  reportKey,
-  runDigest,
-  statusKey,
-} from "#shared/report.ts";
+import { decodePart, decodeReport, partsPrefix, reportKey, runDigest } from "#shared/report.ts";
 import type { ShardRange } from "#shared/shard.ts";
+import { decodeStatus, statusKey } from "#shared/status.ts";
 import { messageBody, NOW, newRun, record, startValidator, type Validator, WHOLE } from "./delivering.ts";
 import { hostileMessages } from "./hostile-messages.ts";
 import { OWNER, type Store } from "./store.ts";

@@ -5,7 +5,7 @@ import type { LogRecord } from "#lambda/log.ts";
 import type { Measurement } from "#lambda/metrics.ts";
 import { checkSilence, UnseenError } from "#lambda/silence-handler.ts";
 import { ListingError } from "#shared/listing.ts";
-import { statusKey } from "#shared/report.ts";
+import { statusKey } from "#shared/status.ts";
 import { type Watch, WatchError } from "#shared/watch.ts";
 import {
   type ClientChoices,

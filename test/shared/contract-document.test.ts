@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { decodeManifest, MAX_BODY_BYTES } from "#shared/manifest.ts";
 import { decodeMessage } from "#shared/message.ts";
-import { assembleReport, decodePart, decodeReport, decodeStatus, nextStatus } from "#shared/report.ts";
+import { assembleReport, decodePart, decodeReport } from "#shared/report.ts";
 import { MAX_SHARD_ENTRIES } from "#shared/shard.ts";
+import { decodeStatus, nextStatus } from "#shared/status.ts";
 import { MAX_KEY_PREFIX_BYTES } from "#shared/target.ts";
 
 const PAGE = readFileSync(new URL("../../docs/contract.md", import.meta.url), "utf8");

@@ -1,3 +1,4 @@
+/** Parts and reports: what is made of what, what comes back as it was, and where it lies in the bucket. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
@@ -7,28 +8,21 @@ import {
   assembleReport,
   decodePart,
   decodeReport,
-  decodeStatus,
-  encodeReport,
   type Finding,
   findingsKey,
-  latestSync,
   MAX_INLINE_FINDINGS,
   NO_TOTALS,
-  nextStatus,
   type Part,
   partKey,
   partsPrefix,
-  type Report,
-  ReportError,
   reportKey,
   runDigest,
-  type Status,
-  statusKey,
-  statusPrefix,
   type Totals,
   type Verdict,
 } from "#shared/report.ts";
+import { decodeStatus, nextStatus, statusKey } from "#shared/status.ts";
 import { keyPrefixFault, MAX_KEY_PREFIX_BYTES } from "#shared/target.ts";
+import { encodeVersioned, ReportError } from "#shared/versioned.ts";
 import { filePath, keyPrefix, RUN, runs, somePart, text } from "./arbitrary.ts";
 
 const finding: fc.Arbitrary<Finding> = fc.oneof(
@@ -89,12 +83,12 @@ describe("parts, reports and statuses", () => {
   test("come back as they were", () => {
     fc.assert(
       fc.property(parts, (parts) => {
-        for (const part of parts) assert.deepEqual(decodePart(encodeReport(part)), part);
+        for (const part of parts) assert.deepEqual(decodePart(encodeVersioned(part)), part);
         const report = assembleReport(parts);
-        assert.deepEqual(decodeReport(encodeReport(report)), report);
+        assert.deepEqual(decodeReport(encodeVersioned(report)), report);
         const status = nextStatus(undefined, report);
         assert.ok(status);
-        assert.deepEqual(decodeStatus(encodeReport(status)), status);
+        assert.deepEqual(decodeStatus(encodeVersioned(status)), status);
       }),
     );
   });
@@ -104,28 +98,33 @@ describe("parts, reports and statuses", () => {
     ["that is not JSON", "{", /the report is not JSON/, false],
     ["that is empty", "", /the report is not JSON/, false],
     ["that is null", "null", /names no contract version/, false],
-    ["without a version", encodeReport(report).replace('"version"', '"edition"'), /names no contract version/, false],
+    [
+      "without a version",
+      encodeVersioned(report).replace('"version"', '"edition"'),
+      /names no contract version/,
+      false,
+    ],
     ["with an object for a version", '{"version":{"toString":1}}', /names no contract version/, false],
     [
       "of a newer major",
-      encodeReport({ ...report, version: "2.0" }),
+      encodeVersioned({ ...report, version: "2.0" }),
       /contract 2\.0.*reads only 1\.0: upgrade this/,
       true,
     ],
     [
       "of an older major",
-      encodeReport({ ...report, version: "0.9" }),
+      encodeVersioned({ ...report, version: "0.9" }),
       /contract 0\.9.*upgrade the side that wrote/,
       true,
     ],
-    ["that is a part", encodeReport(somePart()), /does not follow the contract/, false],
+    ["that is a part", encodeVersioned(somePart()), /does not follow the contract/, false],
     [
       "with another verdict",
-      encodeReport(report).replace('"match"', '"perfect"'),
+      encodeVersioned(report).replace('"match"', '"perfect"'),
       /does not follow the contract/,
       false,
     ],
-    ["with a negative total", encodeReport({ ...report, totals: { ...NO_TOTALS, missing: -1 } }), /follow/, false],
+    ["with a negative total", encodeVersioned({ ...report, totals: { ...NO_TOTALS, missing: -1 } }), /follow/, false],
   ];
   for (const [what, text, reason, skew] of refused)
     test(`fault ${skew ? 66 : 67}: a report is refused ${what}`, () => {
@@ -151,9 +150,9 @@ describe("the report of a run", () => {
     );
     fc.assert(
       fc.property(shuffled, ([parts, written]) => {
-        const read = written.map((part) => decodePart(encodeReport(part)));
+        const read = written.map((part) => decodePart(encodeVersioned(part)));
         read.sort((left, right) => left.shard.index - right.shard.index);
-        assert.equal(encodeReport(assembleReport(read)), encodeReport(assembleReport(parts)));
+        assert.equal(encodeVersioned(assembleReport(read)), encodeVersioned(assembleReport(parts)));
       }),
     );
   });
@@ -254,7 +253,7 @@ describe("the report of a run", () => {
       const report = assembleReport(changes.map((change) => somePart(change)));
       assert.equal(report.verdict, verdict);
       assert.equal(report.errors.length > 0, verdict === "error");
-      decodeReport(encodeReport(report));
+      decodeReport(encodeVersioned(report));
     });
 
   test("takes what it says of the run from a message that was readable", () => {
@@ -295,85 +294,6 @@ describe("the parts of a run", () => {
   test("sort in the order of their shards", () => {
     const keys = [0, 9, 10, 99_998].map((index) => partKey("", RUN, { index, last: false }));
     assert.deepEqual(keys.toSorted(), keys);
-  });
-});
-
-describe("the status of a target", () => {
-  const report = (run: string, verdict: Verdict, check = false): Report => ({
-    ...assembleReport([somePart({ run, check })]),
-    verdict,
-  });
-  const reports = fc
-    .uniqueArray(runs, { minLength: 1, maxLength: 6 })
-    .chain((runs) =>
-      fc.tuple(
-        ...runs.map((run) =>
-          fc
-            .tuple(fc.constantFrom<Verdict>("match", "mismatch", "error"), fc.boolean())
-            .map(([verdict, check]) => report(run, verdict, check)),
-        ),
-      ),
-    );
-
-  test("fault 62: ends the same in whatever order and however often reports arrive", () => {
-    const arrivals = reports.chain((reports) =>
-      fc.tuple(
-        fc.constant(reports),
-        fc.shuffledSubarray(reports, { minLength: reports.length }),
-        fc.array(fc.constantFrom(...reports)),
-      ),
-    );
-    fc.assert(
-      fc.property(arrivals, ([reports, shuffled, again]) => {
-        let status: Status | undefined;
-        let newest = "";
-        for (const report of [...shuffled, ...again]) {
-          status = nextStatus(status, report) ?? status;
-          assert.ok(status);
-          assert.ok(status.latest.run >= newest, "an older run over a newer verdict");
-          newest = status.latest.run;
-          assert.ok(status.latestMatch === null || status.latestMatch.verdict === "match");
-          assert.equal(nextStatus(status, report), undefined, "the same report again changes nothing");
-        }
-        const byRun = reports.toSorted((left, right) => (left.run < right.run ? -1 : 1));
-        assert.equal(status?.latest.run, byRun.at(-1)?.run);
-        assert.equal(status?.latestMatch?.run, byRun.findLast((report) => report.verdict === "match")?.run);
-        assert.equal(status && latestSync(status)?.run, byRun.findLast((report) => !report.check)?.run);
-        if (status) assert.deepEqual(decodeStatus(encodeReport(status)), status);
-      }),
-    );
-  });
-
-  test("fault 49: names the latest sync beside a check that came after it, and alone once it is the latest", () => {
-    const [first, second, third] = ["1", "2", "3"].map((last) => RUN.replace(/.$/, last)) as [string, string, string];
-    const synced = nextStatus(undefined, report(first, "match"));
-    const checked = nextStatus(synced, report(second, "mismatch", true));
-    assert.deepEqual([checked?.latest.run, checked?.latest.check], [second, true]);
-    assert.equal(checked?.latestSync?.run, first);
-    assert.equal(checked?.latestMatch?.run, first);
-    const again = nextStatus(checked, report(third, "match"));
-    assert.deepEqual(
-      [again?.latest.run, again?.latestSync, "check" in (again?.latest ?? {})],
-      [third, undefined, false],
-    );
-  });
-
-  for (const [what, time] of [
-    ["from the future", "20990101T000000Z"],
-    ["of a month and an hour that there are not", "99999999T999999Z"],
-    ["of no day", "20261100T000000Z"],
-  ])
-    test(`fault 62: takes no run ${what}, which none could ever follow`, () => {
-      const forged = report(`${time}-${"0".repeat(32)}`, "match");
-      assert.equal(nextStatus(undefined, forged), undefined);
-      const status = nextStatus(undefined, report(RUN, "match"));
-      assert.equal(nextStatus(status, forged), undefined);
-    });
-
-  test("names the report that it comes from", () => {
-    const status = nextStatus(undefined, report(RUN, "match"));
-    assert.equal(status?.latest.report, reportKey("laptop/", RUN));
-    assert.equal(status?.latest.verdict, "match");
   });
 });
 
@@ -431,19 +351,5 @@ describe("the validator's keys", () => {
       `.cback/runs/laptop/${RUN}/findings-00002.ndjson`,
     ]);
     assert.equal(statusKey(""), ".cback/status.json");
-  });
-});
-
-describe("the prefix that a status is about", () => {
-  test("is read from its key, and from no other key", () => {
-    fc.assert(fc.property(keyPrefix, (prefix) => assert.equal(statusPrefix(statusKey(prefix)), prefix)));
-    for (const key of [
-      ".cback/status",
-      ".cback/status/",
-      ".cback/status/.json",
-      ".cback/status/a",
-      ".cback/status2.json",
-    ])
-      assert.equal(statusPrefix(key), undefined, key);
   });
 });

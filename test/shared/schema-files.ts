@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { MessageSchema } from "#shared/message.ts";
-import { PartSchema, ReportSchema, StatusSchema } from "#shared/report.ts";
+import { PartSchema, ReportSchema } from "#shared/report.ts";
+import { StatusSchema } from "#shared/status.ts";
 
 export const SCHEMA_FOLDER = new URL("../../shared/schemas/", import.meta.url);
 

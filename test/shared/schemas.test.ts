@@ -4,7 +4,9 @@ import { describe, test } from "node:test";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { encodeManifest } from "#shared/manifest.ts";
 import { encodeMessage } from "#shared/message.ts";
-import { assembleReport, encodeReport, nextStatus } from "#shared/report.ts";
+import { assembleReport } from "#shared/report.ts";
+import { nextStatus } from "#shared/status.ts";
+import { encodeVersioned } from "#shared/versioned.ts";
 import { RUN, somePart } from "./arbitrary.ts";
 import { SCHEMA_FOLDER, SCHEMA_TEXTS } from "./schema-files.ts";
 
@@ -51,9 +53,9 @@ describe("the shipped JSON Schemas", () => {
         manifest: encodeManifest([{ path: "a", sizeBytes: 1, etag: "e" }]),
       }),
     ],
-    ["part.schema.json", encodeReport(somePart())],
-    ["report.schema.json", encodeReport(report)],
-    ["status.schema.json", encodeReport(nextStatus(undefined, report) ?? report)],
+    ["part.schema.json", encodeVersioned(somePart())],
+    ["report.schema.json", encodeVersioned(report)],
+    ["status.schema.json", encodeVersioned(nextStatus(undefined, report) ?? report)],
   ];
   for (const [file, text] of examples)
     test(`${file} takes what the code writes, and nothing of another kind`, () => {
