@@ -170,7 +170,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "lets an older run take the place of a newer status",
-    file: "shared/report.ts",
+    file: "shared/status.ts",
     text: "old !== undefined && old.run >= note.run ? old : note",
     by: "note",
   },
