@@ -41,7 +41,7 @@ export function sourcesOfVersion(folder: string, version: string): OtherVersion 
     "{ version: CONTRACT_VERSION, ...message }",
     `{ version: CONTRACT_VERSION, ...message, ${sameMajor ? "added" : "manifest: undefined, parcels"}: [message.manifest] }`,
   );
-  change("shared/report.ts", "safeJson(value,", 'safeJson({ ...value, added: { by: "a newer version" } },');
+  change("shared/versioned.ts", "safeJson(value,", 'safeJson({ ...value, added: { by: "a newer version" } },');
   return {
     agent: join(root, "agent", "cback-amazons3-sync.cjs"),
     async zip() {
