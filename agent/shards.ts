@@ -98,23 +98,23 @@ class Pass {
   async run(): Promise<ShardsResult> {
     const { root, target, shardEntries, baseline, corrections, oneFileSystem } = this.#request;
     const { disk } = this.#ports;
+    const { keyPrefix } = target;
     const before = await this.#rootFacts();
     const walked = walk({
       root,
-      keyPrefix: target.keyPrefix,
+      keyPrefix,
       disk,
       notice: (notice) => this.#record.notice(notice),
       check: () => this.#check(),
       oneFileSystem,
     });
     const known = baseline?.items() ?? [];
-    const { keyPrefix } = target;
     const remembered = corrections === undefined ? known : correct(known, corrections, keyPrefix);
     const steps = stepsOf(walked, remembered, keyPrefix);
     const shards = new Limit(SHARDS_IN_FLIGHT);
     const working: Promise<void>[] = [];
     try {
-      const cut = cutIntoShards(steps, () => new StepScale(shardEntries), target.keyPrefix);
+      const cut = cutIntoShards(steps, () => new StepScale(shardEntries), keyPrefix);
       // The next one is cut when there is a place for it: its steps take memory too.
       let release = await shards.acquire();
       for await (const shard of cut) {

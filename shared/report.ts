@@ -5,12 +5,11 @@
  */
 import { createHash } from "node:crypto";
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
 import { CheckSchema, ShardRangeSchema, SourceSchema } from "#shared/message.ts";
 import { REPORTS_PREFIX, RUNS_PREFIX } from "#shared/names.ts";
 import { RUN_PATTERN } from "#shared/run-id.ts";
 import { tilingFault } from "#shared/shard.ts";
-import { parseVersioned, ReportError, Version, type Writer } from "#shared/versioned.ts";
+import { decodeVersioned, Version, type Writer } from "#shared/versioned.ts";
 
 const Count = Type.Integer({ minimum: 0 });
 const Digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
@@ -250,14 +249,10 @@ function addTotals(sum: Totals, part: Totals): void {
  * @throws {ReportError} when the text is not a report that this side can read
  */
 export function decodeReport(text: string, writer: Writer = "other"): Report {
-  const value = parseVersioned(text, "report", writer);
-  if (!Value.Check(ReportSchema, value)) throw new ReportError("the report does not follow the contract");
-  return Value.Clean(ReportSchema, value) as Report;
+  return decodeVersioned(ReportSchema, text, "report", writer);
 }
 
 /** Parts are between validators. @throws {ReportError} when the text is not a part that this side can read */
 export function decodePart(text: string): Part {
-  const value = parseVersioned(text, "part", "self");
-  if (!Value.Check(PartSchema, value)) throw new ReportError("the part does not follow the contract");
-  return Value.Clean(PartSchema, value) as Part;
+  return decodeVersioned(PartSchema, text, "part", "self");
 }

@@ -1,12 +1,11 @@
 /** What the validator keeps of a target: its status, the last verdicts for it. */
 import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
 import { CheckSchema, SourceSchema } from "#shared/message.ts";
 import { STATUS_PREFIX } from "#shared/names.ts";
 import { type Report, ReportSchema, reportKey, Time } from "#shared/report.ts";
 import { RUN_PATTERN, runStartedMs } from "#shared/run-id.ts";
 import { CONTRACT_VERSION } from "#shared/version.ts";
-import { parseVersioned, ReportError, Version } from "#shared/versioned.ts";
+import { decodeVersioned, Version } from "#shared/versioned.ts";
 
 const RunNoteSchema = Type.Object({
   run: Type.String({ pattern: RUN_PATTERN }),
@@ -104,7 +103,5 @@ export function latestSync({ latest, latestSync }: Status): RunNote | undefined 
 
 /** @throws {ReportError} when the text is not a status that this side can read */
 export function decodeStatus(text: string): Status {
-  const value = parseVersioned(text, "status", "other");
-  if (!Value.Check(StatusSchema, value)) throw new ReportError("the status does not follow the contract");
-  return Value.Clean(StatusSchema, value) as Status;
+  return decodeVersioned(StatusSchema, text, "status", "other");
 }

@@ -1,5 +1,5 @@
 /** What part, report and status have in common as JSON: the contract version that they are written in. */
-import { Type } from "typebox";
+import { type Static, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
 import { safeJson } from "#shared/safe-json.ts";
 import { CONTRACT_VERSION, readable, VERSION_PATTERN } from "#shared/version.ts";
@@ -24,8 +24,19 @@ export function encodeVersioned<T extends { readonly version: string }>(value: T
 
 export type Writer = "self" | "other";
 
-/** Whoever reads further drops the fields that it does not know, which may be of any depth and size. */
-export function parseVersioned(text: string, what: string, writer: Writer): unknown {
+/**
+ * Reads what follows a schema. Fields that it does not know, of any depth and size, are dropped.
+ *
+ * @param writer "self" where only this side can have written it, be it in the version of an agent no longer served
+ * @throws {ReportError} when this side cannot read it
+ */
+export function decodeVersioned<S extends TSchema>(schema: S, text: string, what: string, writer: Writer): Static<S> {
+  const value = parse(text, what, writer);
+  if (!Value.Check(schema, value)) throw new ReportError(`the ${what} does not follow the contract`);
+  return Value.Clean(schema, value) as Static<S>;
+}
+
+function parse(text: string, what: string, writer: Writer): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
