@@ -6,11 +6,14 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { BUFFER_PLACE_BYTES, type Limit } from "./limit.ts";
 import { MEBIBYTE, partBytes, SINGLE_PUT_BYTES } from "./object-size.ts";
-import type { Disk, StoredChecksums } from "./ports.ts";
+import type { Disk, FileFacts, StoredChecksums } from "./ports.ts";
 import { type FileSource, type Untransferred, unchanged, whileUnstable } from "./steady-read.ts";
 
 /** Part sizes of other clients, in bytes: the least that S3 takes, and what is usual. */
 const USUAL_PART_BYTES = [5, 8, 16, 64].map((mebibytes) => mebibytes * MEBIBYTE);
+
+/** @property facts of the file that was read: another one than was walked may have taken its place */
+export type Compared = { readonly state: "compared"; readonly same: boolean; readonly facts: FileFacts };
 
 /**
  * Whether an object's ETag is the one that S3 gives to this file's content, sent as a whole, or in parts of our size or
@@ -23,7 +26,7 @@ export async function hasContent(
   sizeBytes: number,
   etag: string,
   { disk, limit }: { disk: Disk; limit: Limit },
-): Promise<{ state: "compared"; same: boolean; etag: string } | Untransferred> {
+): Promise<(Compared & { readonly etag: string }) | Untransferred> {
   const partSizes = etag.includes("-")
     ? partSizesFor(sizeBytes, Number(etag.split("-")[1]))
     : [Number.POSITIVE_INFINITY];
@@ -31,8 +34,9 @@ export async function hasContent(
     partSizes.map((size) => (etag.includes("-") ? new PartsMd5(size) : new WholeMd5())),
   );
   if (digested.state !== "digested") return digested;
-  const [own = ""] = digested.results;
-  return { state: "compared", same: digested.results.includes(etag), etag: own };
+  const { results, facts } = digested;
+  const [own = ""] = results;
+  return { state: "compared", same: results.includes(etag), facts, etag: own };
 }
 
 /** The sizes that cut so many bytes into so many parts; first the one that this agent would take. */
@@ -43,18 +47,21 @@ function partSizesFor(sizeBytes: number, partCount: number): number[] {
 }
 
 /**
- * Whether a file's content has a checksum that S3 keeps of an object. Only those of the whole content, which the object
- * may not have: then it is no proof of anything.
+ * Whether a file's content has a checksum that S3 keeps of an object. Only those of the whole content count.
+ *
+ * @returns undefined where the object has none of these: then nothing is proven
  */
 export async function hasChecksum(
   source: FileSource,
   { crc32: storedCrc32, sha256 }: StoredChecksums,
   { disk, limit }: { disk: Disk; limit: Limit },
-): Promise<{ state: "compared"; same: boolean } | Untransferred> {
+): Promise<Compared | Untransferred | undefined> {
   const stored = sha256 ?? storedCrc32;
-  if (stored === undefined) return { state: "compared", same: false };
+  if (stored === undefined) return undefined;
   const digested = await digest(source, { disk, limit }, () => [sha256 === undefined ? new Crc32() : new Sha256()]);
-  return digested.state === "digested" ? { state: "compared", same: digested.results[0] === stored } : digested;
+  if (digested.state !== "digested") return digested;
+  const { results, facts } = digested;
+  return { state: "compared", same: results[0] === stored, facts };
 }
 
 /** Something that is computed from content, piece by piece. */
@@ -135,7 +142,7 @@ async function digest(
   source: FileSource,
   { disk, limit }: { disk: Disk; limit: Limit },
   newDigests: () => Digest[],
-): Promise<{ state: "digested"; results: string[] } | Untransferred> {
+): Promise<{ state: "digested"; results: string[]; facts: FileFacts } | Untransferred> {
   return whileUnstable(source, disk, (file, before) => {
     const bufferBytes = Math.min(before.sizeBytes + 1, SINGLE_PUT_BYTES);
     return limit.run(async () => {
@@ -150,7 +157,7 @@ async function digest(
         for (const one of digests) one.update(buffer.subarray(0, filled));
       }
       if (readBytes !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
-      return { state: "digested", results: digests.map((one) => one.result()) };
+      return { state: "digested", results: digests.map((one) => one.result()), facts: before };
     }, bufferBytes / BUFFER_PLACE_BYTES);
   });
 }

@@ -80,7 +80,7 @@ function* unpacked(blocks: readonly Buffer[]): Generator<BytePath, void, undefin
   }
 }
 
-/** What zlib returns is a slice of Node's pool, and would keep all 64 KiB of that. */
+/** What zlib returns is a slice of a larger buffer, and would keep all of that. */
 function copied(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);

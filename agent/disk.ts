@@ -14,10 +14,11 @@ import {
   readSync,
   stat,
 } from "node:fs";
-import { opendir } from "node:fs/promises";
+import { opendir, readdir } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { CallsAtOnce } from "./at-once.ts";
+import { join } from "./byte-path.ts";
 import { closesAtOnce, isLocalDevice, mayBeMounted } from "./local-file-systems.ts";
 import type { BytePath, DirectoryItem, Disk, FileFacts, FileKind, OpenFile } from "./ports.ts";
 import { codeOf } from "./system-error.ts";
@@ -26,6 +27,8 @@ import { codeOf } from "./system-error.ts";
 const MOST_READ_BYTES = 1024 ** 3;
 /** How many names are asked of the kernel at a time; Node's default of 32 is slow in large directories. */
 const DIRECTORY_READ_AHEAD = 1024;
+/** How many names are looked at at a time, where the kernel does not tell what they are. */
+const LOOKS_AHEAD = 64;
 /** Where too many files are open, one more is tried again after so long, and after twice as long each time: 5 s in all. */
 const FIRST_OPEN_DELAY_MS = 10;
 const LAST_OPEN_DELAY_MS = 2_560;
@@ -50,26 +53,22 @@ const call = {
   stat: promisify(stat),
 };
 
-/** @param calls for all together: it is one disk, mostly, and one main thread */
-export function openDisk(calls: Pick<CallsAtOnce, "make">): Disk {
+/**
+ * @param calls for all together: it is one disk, mostly, and one main thread
+ * @param openDirectory as node:fs has it
+ */
+export function openDisk(calls: Pick<CallsAtOnce, "make">, openDirectory: typeof opendir = opendir): Disk {
   return {
     async *directory(path) {
-      let items: DirectoryItem[] = [];
-      // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
-      const directory = await whenOneIsFree(() =>
-        opendir(bytesOf(path) as unknown as string, {
-          encoding: "buffer" as BufferEncoding,
-          bufferSize: DIRECTORY_READ_AHEAD,
-        }),
-      );
-      for await (const item of directory) {
-        const name = (item.name as unknown as Buffer).toString("latin1");
-        items.push({ name, kind: kindOf(item) });
-        if (items.length < DIRECTORY_READ_AHEAD) continue;
-        yield items;
-        items = [];
+      try {
+        yield* itemsOf(path, openDirectory);
+      } catch (error) {
+        const code = codeOf(error);
+        if (code !== "ENOENT" && code !== "ESTALE") throw error;
+        // Where the kernel does not tell what an item is, Node looks, and throws as if the directory were gone when one of
+        // its names is. So all of it is read again, at 200 bytes a name; names may be told twice.
+        yield* lookedAtItemsOf(path);
       }
-      yield items;
     },
     facts(path, follow, wayIsLocal = false) {
       const bytes = bytesOf(path);
@@ -92,6 +91,46 @@ export function openDisk(calls: Pick<CallsAtOnce, "make">): Disk {
 }
 
 export const disk: Disk = openDisk(new CallsAtOnce());
+
+async function* itemsOf(path: BytePath, openDirectory: typeof opendir): AsyncGenerator<readonly DirectoryItem[], void> {
+  let items: DirectoryItem[] = [];
+  // Names as bytes, like the path: where the kernel does not tell what an item is, Node joins the two to look.
+  const directory = await whenOneIsFree(() =>
+    openDirectory(bytesOf(path) as unknown as string, {
+      encoding: "buffer" as BufferEncoding,
+      bufferSize: DIRECTORY_READ_AHEAD,
+    }),
+  );
+  for await (const item of directory) {
+    const name = (item.name as unknown as Buffer).toString("latin1");
+    items.push({ name, kind: kindOf(item) });
+    if (items.length < DIRECTORY_READ_AHEAD) continue;
+    yield items;
+    items = [];
+  }
+  yield items;
+}
+
+/** Asks of each name by itself what it is. All names are in memory. */
+async function* lookedAtItemsOf(path: BytePath): AsyncGenerator<readonly DirectoryItem[], void> {
+  const names = await whenOneIsFree(() => readdir(bytesOf(path), { encoding: "latin1" }));
+  for (let from = 0; from < names.length; from += LOOKS_AHEAD)
+    yield (await Promise.all(names.slice(from, from + LOOKS_AHEAD).map((name) => lookedAt(path, name)))).flat();
+}
+
+async function lookedAt(directory: BytePath, name: BytePath): Promise<DirectoryItem[]> {
+  try {
+    return [{ name, kind: kindOf(await call.lstat(bytesOf(join(directory, name)), BIG)) }];
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "ENOENT" && code !== "ESTALE") throw error;
+    // Whoever goes on with it finds that it is gone, whichever it was.
+    return [
+      { name, kind: "file" },
+      { name, kind: "directory" },
+    ];
+  }
+}
 
 /** A link that has taken a file's place may lead anywhere. */
 function unlessLink(error: unknown): undefined {

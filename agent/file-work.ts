@@ -16,6 +16,7 @@ import type { BytePath, Ports } from "./ports.ts";
 import type { PassRecord } from "./record.ts";
 import type { FileSource } from "./steady-read.ts";
 import { send } from "./transfer.ts";
+import type { FileMarks } from "./walk.ts";
 
 /** After so many uploads in a row have failed, the fault is not with the files. */
 const MAX_FAILURES_IN_A_ROW = 20;
@@ -53,14 +54,16 @@ export class FileWork {
     const { file } = action;
     const { record } = this.#means;
     const source = { location: locationOf(this.#request.root, file.path), isLocal: file.isLocal ?? false };
-    let etag: string | undefined;
+    let read: FileMarks = file;
+    let etag = NO_ETAG;
     if (action.do === "compare") {
       const compared = await this.#compare(action, source);
       if (compared.state !== "compared") return record.untransferred(file, compared);
-      if (compared.same) return record.kept(file, action.etag);
+      read = { path: file.path, ...compared.facts };
+      if (compared.same) return record.kept(read, action.etag);
       etag = compared.etag;
     }
-    if (this.#request.mode === "verify-only") return record.different(file, etag ?? NO_ETAG);
+    if (this.#request.mode === "verify-only") return record.different(read, etag);
     return this.#send(action, source);
   }
 
@@ -72,10 +75,10 @@ export class FileWork {
     if (compared.state !== "compared" || compared.same || !checksum) return compared;
     this.#means.check();
     const stored = await bucket.checksums(target.keyPrefix + file.path);
-    // It must be the very object that was listed.
+    // It must be the very object that has this ETag.
     if (stored?.etag !== etag) return compared;
     const proven = await hasChecksum(source, stored, { disk, limit: this.#buffers });
-    return proven.state === "compared" ? { ...compared, same: proven.same } : proven;
+    return proven?.state === "compared" ? { ...compared, ...proven } : (proven ?? compared);
   }
 
   async #send(action: FileAction, source: FileSource): Promise<ManifestEntry> {

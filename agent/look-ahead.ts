@@ -26,13 +26,16 @@ export async function readDirectory(
 ): Promise<Iterator<Item, void>> {
   const names = new DirectoryNames();
   const links: BytePath[] = [];
+  // A name may be told twice.
+  const specials = new Set<BytePath>();
   for await (const items of disk.directory(location)) {
     for (const { name, kind } of items) {
       if (kind === "file" || kind === "directory") names.add(name, kind);
       else if (kind === "link") links.push(name);
-      else special(join(location, name));
+      else specials.add(name);
     }
   }
+  for (const name of specials) special(join(location, name));
   // What a link leads to decides where it sorts, so it must be known before.
   for (const name of links) {
     try {

@@ -54,7 +54,7 @@ export interface OpenFile {
 
 /** Errors are those of node:fs, with their `code`; never thrown at once, but by what is waited for. */
 export interface Disk {
-  /** What is in it, in no order, some at a time. */
+  /** What is in it, in no order, some at a time; a name may be told twice. */
   directory(path: BytePath): AsyncIterable<readonly DirectoryItem[]>;
   /**
    * Facts of the file itself, or with `follow` of what a symbolic link leads to.

@@ -61,15 +61,20 @@ export class PassRecord {
     return "etag" in file && file.etag === etag ? (file as KnownFile) : remember(file, etag, this.#request.startedMs);
   }
 
-  uploaded({ file, was, isDrift }: FileAction, { sizeBytes, etag }: Transferred): KnownFile {
+  /**
+   * What is remembered is what was read, not what was walked: a link or directory on the way may have led elsewhere
+   * meanwhile, and lead back again, and nothing else would tell.
+   */
+  uploaded({ file, was, isDrift }: FileAction, { facts, etag }: Transferred): KnownFile {
     const { path } = file;
+    const { sizeBytes } = facts;
     this.#filesSeen += 1;
     this.tally.count("uploaded");
     this.tally.fileBytes += sizeBytes;
     this.#log.info(`Uploaded [${path}], ${counted(sizeBytes, "byte")}.`);
     const kind = isDrift ? was : this.#repairOf(path, was);
     if (kind !== undefined) this.#repaired(kind, path);
-    return remember({ ...file, sizeBytes }, etag, this.#request.startedMs);
+    return remember({ path, ...facts }, etag, this.#request.startedMs);
   }
 
   /** A file that verify-only does not send. */

@@ -1,6 +1,7 @@
-/** Starts a run on the real ports, once its source is seen to be there and no other run is, and closes them after it. */
+/** Starts a run on the real ports, once no other run is there and its source is seen to be, and closes them after it. */
 import { realpath } from "node:fs/promises";
 import { hostname } from "node:os";
+import { resolve } from "node:path";
 import type { Target } from "#shared/target.ts";
 import { explain } from "./aws-errors.ts";
 import { s3Endpoint } from "./aws-settings.ts";
@@ -25,15 +26,16 @@ export async function start(
   enter: (phase: Phase) => void,
 ): Promise<Outcome> {
   collectEarly();
-  // The run looks again, but by then the queue has been asked for.
-  await checkSource(options, disk);
   const state = stateDirectory({ environment: process.env, homeDirectory: findHomeDirectory() });
-  const directory = await realpath(options.sourceDir);
-  const holder = { processId: process.pid, started: new Date().toISOString(), directory };
+  const holder = { processId: process.pid, started: new Date().toISOString(), directory: resolve(options.sourceDir) };
+  // Before the source is looked at: on a file server that does not answer, each night's run would wait beside the others.
   // A check may run at any time: it neither sends nor deletes, and must not keep a backup from its work.
   using _lock = options.verifyOnly
     ? undefined
     : lockTarget({ target: options.target, stateDirectory: state, holder }, log);
+  // The run looks again, but by then the queue has been asked for.
+  await checkSource(options, disk);
+  const directory = await realpath(options.sourceDir);
   const connections = connect(log);
   try {
     const ports = await openPorts({

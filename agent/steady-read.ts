@@ -12,7 +12,8 @@ const READ_ATTEMPTS = 3;
 /** Where a file ended that could not be sent, and why. */
 export type Untransferred =
   | { readonly state: "vanished" | "unreadable"; readonly cause: unknown }
-  | { readonly state: "unstable" }
+  /** With a cause: its server says that it is gone. */
+  | { readonly state: "unstable"; readonly cause?: unknown }
   | { readonly state: "too-large" }
   | { readonly state: "special" };
 
@@ -30,7 +31,8 @@ export async function whileUnstable<T extends { readonly state: string }>(
 ): Promise<T | Untransferred> {
   for (let attempt = 1; ; attempt++) {
     const outcome = await withFile(source, disk, use);
-    if (outcome.state !== "unstable" || attempt === READ_ATTEMPTS) return outcome;
+    if (outcome.state !== "unstable") return outcome;
+    if (attempt === READ_ATTEMPTS) return "cause" in outcome ? { state: "unreadable", cause: outcome.cause } : outcome;
   }
 }
 
@@ -81,8 +83,9 @@ function faultOf(cause: unknown): Untransferred {
   const code = codeOf(cause);
   // ENXIO: a socket, or a FIFO without a writer, that took the file's place.
   if (code === "ENXIO") return { state: "special" };
-  // ESTALE: what a file server says of a file that is gone.
-  const gone = code === "ENOENT" || code === "ENOTDIR" || code === "ESTALE";
+  // The file that was opened is gone from its server, perhaps because another one took its place: only its name tells.
+  if (code === "ESTALE") return { state: "unstable", cause };
+  const gone = code === "ENOENT" || code === "ENOTDIR";
   return { state: gone ? "vanished" : "unreadable", cause };
 }
 

@@ -13,7 +13,8 @@ import { type FileSource, type Untransferred, unchanged, whileUnstable } from ".
 /** How often a file is sent whose upload is lost. */
 const SEND_ATTEMPTS = 3;
 
-export type Transferred = { readonly state: "sent"; readonly sizeBytes: number; readonly etag: string };
+/** @property facts of the file whose content was sent: another one than was walked may have taken its place */
+export type Transferred = { readonly state: "sent"; readonly facts: FileFacts; readonly etag: string };
 
 export interface SendMeans {
   readonly disk: Disk;
@@ -56,7 +57,7 @@ async function sendWhole(
     if (filled !== before.sizeBytes || !(await unchanged(file, before))) return { state: "unstable" };
     const body = buffer.subarray(0, filled);
     const { etag } = await bucket.put(key, body, crc32(body));
-    return { state: "sent", sizeBytes: filled, etag };
+    return { state: "sent", facts: before, etag };
   }, bufferBytes / BUFFER_PLACE_BYTES);
 }
 
@@ -104,7 +105,7 @@ async function sendParts(
     if (probe !== 0 || !(await unchanged(file, before))) return { state: "unstable" };
     const { etag } = await bucket.completeMultipart(key, uploadId, parts, readBytes);
     published = true;
-    return { state: "sent", sizeBytes: readBytes, etag };
+    return { state: "sent", facts: before, etag };
   } finally {
     if (!published) {
       // A part that lands after the abort would stay, and be paid for.

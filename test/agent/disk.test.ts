@@ -1,13 +1,15 @@
 /** The disk on the real file system: bytes as names, nothing that blocks, the system's own errors. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { CallsAtOnce } from "#agent/at-once.ts";
 import { bytePathOf } from "#agent/byte-path.ts";
 import { disk, openDisk } from "#agent/disk.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
-import { bytePath, link, withMode, writeTree, writeTreeFile } from "./trees.ts";
+import { bytePath, link, systemError, withMode, writeTree, writeTreeFile } from "./trees.ts";
 
 /** What this process has open, where the system shows it. */
 const OPEN_FILES = "/proc/self/fd";
@@ -36,6 +38,50 @@ suite("A directory", () => {
     await withMode(join(folder, "locked"), 0o000, () =>
       assert.rejects(names(join(folder, "locked")), { code: "EACCES" }),
     );
+  });
+
+  /** node:fs where the kernel does not tell what an item is: it looks, and throws when one of them is gone. */
+  function openingUntold(gone = () => {}, code = "ENOENT"): typeof opendir {
+    return (async (...of: Parameters<typeof opendir>) => {
+      const directory = await opendir(...of);
+      return (async function* () {
+        for await (const item of directory) {
+          yield item;
+          gone();
+          throw systemError(code);
+        }
+      })();
+    }) as unknown as typeof opendir;
+  }
+
+  test("fault 46: is not gone because one of its names is", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", "d/x": "" });
+    link(folder, "l", "d");
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    for (let index = 0; index < 200; index++) writeTreeFile(folder, `f${index}`);
+    const on = openDisk(new CallsAtOnce(), openingUntold());
+    const kinds = new Map<string, string>();
+    for await (const items of on.directory(bytePathOf(folder))) {
+      // Some are gone only when they are looked at by themselves.
+      for (let index = 0; index < 200; index++) rmSync(join(folder, `f${index}`), { force: true });
+      for (const { name, kind } of items) kinds.set(name, kind);
+    }
+    assert.equal(kinds.size, 204);
+    const others = Object.fromEntries([...kinds].filter(([name]) => !/^f\d/.test(name)));
+    assert.deepEqual(others, { a: "file", d: "directory", fifo: "other", l: "link" });
+  });
+
+  test("fault 46: that is gone itself is, and other errors stay what they are", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { "d/x": "" });
+    const read = (code?: string) => {
+      const gone = () => rmSync(join(folder, "d"), { recursive: true, force: true });
+      return Array.fromAsync(openDisk(new CallsAtOnce(), openingUntold(gone, code)).directory(bytePath(folder, "d")));
+    };
+    await assert.rejects(read("EIO"), { code: "EIO" });
+    writeTree(folder, { "d/x": "" });
+    await assert.rejects(read("ESTALE"), { code: "ENOENT" });
   });
 
   test("that is left early is closed", { skip: !existsSync(OPEN_FILES) }, async (t) => {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -16,9 +17,19 @@ import { suite, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { disk } from "#agent/disk.ts";
+import type { FileFacts } from "#agent/ports.ts";
 import { temporaryFolder } from "#test/temporary-folder.ts";
 import { type Ran, Simulation } from "./simulation.ts";
-import { bytePath, diskBut, diskWithLocked, systemError, treePaths, writeTree, writeTreeFile } from "./trees.ts";
+import {
+  bytePath,
+  diskBut,
+  diskShowing,
+  diskWithLocked,
+  systemError,
+  treePaths,
+  writeTree,
+  writeTreeFile,
+} from "./trees.ts";
 
 const DAY_MS = 86_400_000;
 const TREE = { "a/x": "ax", "a-b": "a-b", "a.txt": "text", "b/c/d": "deep", z: "last", empty: "" };
@@ -162,21 +173,46 @@ suite("With a baseline", () => {
     writeTree(one.folder, TREE);
     await one.run();
     // What a second change within one tick of the clock looks like: the same size, the same times.
-    const facts = new Map<string, Awaited<ReturnType<typeof disk.facts>>>();
-    one.on = diskBut(disk, {
-      facts: async (path, follow) => {
-        const real = await disk.facts(path, follow);
-        if (path !== bytePath(one.folder, "z")) return real;
-        const first = facts.get(path) ?? { ...real, changedMs: one.nowMs, modifiedMs: one.nowMs };
-        facts.set(path, first);
-        return first;
-      },
+    let first: FileFacts | undefined;
+    one.on = diskShowing(disk, (path, real) => {
+      if (path !== bytePath(one.folder, "z")) return real;
+      first ??= { ...real, changedMs: one.nowMs, modifiedMs: one.nowMs };
+      return first;
     });
     await one.run();
     writeTree(one.folder, { z: "LAST" });
     const ran = await one.run();
     assert.equal(ran.outcome, "success");
     assert.equal(one.data.z, "LAST");
+  });
+
+  test("fault 57: what a link led to only while the run read it is not taken for what it leads to", async (t) => {
+    for (const switches of [[], ["--checksum"]]) {
+      const one = simulation(t);
+      writeTree(one.folder, { "41/VERSION": "four1", "42/VERSION": "four2" });
+      const current = join(one.folder, "current");
+      const lead = (to: string) => {
+        rmSync(current, { force: true });
+        symlinkSync(to, current);
+      };
+      lead("41");
+      // With checksums what is there already is compared, and the object is that of the other content.
+      if (switches.length > 0) one.bucket.place("p/current/VERSION", "four2");
+      one.later(DAY_MS);
+      one.on = diskBut(disk, {
+        open: (path, ...of) => {
+          if (path === bytePath(one.folder, "current/VERSION")) lead("42");
+          return disk.open(path, ...of);
+        },
+      });
+      assert.equal((await one.run(...switches)).outcome, "success");
+      assert.equal(one.data["current/VERSION"], "four2");
+      lead("41");
+      one.on = disk;
+      one.later(DAY_MS);
+      assert.equal((await one.run()).outcome, "success");
+      assert.equal(one.data["current/VERSION"], "four1");
+    }
   });
 
   test("fault 24: a source that is not mounted stops the run, and nothing is sent again when it is back", async (t) => {
@@ -642,12 +678,9 @@ suite("Any tree, any change", () => {
 /** Has the disk show changes in the time of the simulation, which the returned function sets forth by a day. */
 function keepsSimulatedTime(one: Simulation): () => Promise<void> {
   const days: Array<{ realMs: number; simulatedMs: number }> = [];
-  one.on = diskBut(disk, {
-    facts: async (path, follow) => {
-      const facts = await disk.facts(path, follow);
-      const day = days.findLast(({ realMs }) => realMs <= facts.changedMs);
-      return day === undefined ? facts : { ...facts, changedMs: facts.changedMs - day.realMs + day.simulatedMs };
-    },
+  one.on = diskShowing(disk, (_, facts) => {
+    const day = days.findLast(({ realMs }) => realMs <= facts.changedMs);
+    return day === undefined ? facts : { ...facts, changedMs: facts.changedMs - day.realMs + day.simulatedMs };
   });
   return async () => {
     // The clock of the file system ticks some milliseconds apart.

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node
 import { dirname } from "node:path";
 import fc from "fast-check";
 import { bytePathOf } from "#agent/byte-path.ts";
-import type { BytePath, Disk } from "#agent/ports.ts";
+import type { BytePath, Disk, FileFacts } from "#agent/ports.ts";
 
 /** Where a file lies below a folder: the text as UTF-8, or any bytes. */
 export function placeOf(folder: string, path: string | Buffer): Buffer {
@@ -55,6 +55,21 @@ export function diskBut(disk: Disk, changes: Partial<Disk>): Disk {
     facts: changes.facts ?? ((...of) => disk.facts(...of)),
     open: changes.open ?? ((...of) => disk.open(...of)),
   };
+}
+
+/** A disk that shows other facts of some files, opened or not. */
+export function diskShowing(disk: Disk, shown: (path: BytePath, real: FileFacts) => FileFacts): Disk {
+  return diskBut(disk, {
+    facts: async (path, follow) => shown(path, await disk.facts(path, follow)),
+    async open(path) {
+      const file = await disk.open(path);
+      return {
+        facts: async () => shown(path, await file.facts()),
+        read: (...of) => file.read(...of),
+        close: () => file.close(),
+      };
+    },
+  });
 }
 
 /** A disk on which one directory cannot be read. */

@@ -353,6 +353,23 @@ suite("What cannot be read", () => {
 });
 
 suite("A tree that changes", () => {
+  test("fault 46: a name that a directory tells twice is one", async (t) => {
+    const folder = temporaryFolder(t);
+    writeTree(folder, { a: "", "d/x": "" });
+    link(folder, "l", "d");
+    link(folder, "broken", "nowhere");
+    execFileSync("mkfifo", [join(folder, "fifo")]);
+    const on = diskBut(disk, {
+      async *directory(path) {
+        yield* disk.directory(path);
+        yield* disk.directory(path);
+      },
+    });
+    const result = await walked(folder, { on });
+    assert.deepEqual(result.paths, ["a", "broken", "broken/", "d/x", "l/x"]);
+    assert.deepEqual(result.said, ["fifo: special"]);
+  });
+
   /** The real disk, and something that happens just before facts of a path are asked for. */
   function changing(folder: string, at: string, change: () => void): Disk {
     let done = false;

@@ -169,6 +169,14 @@ export function takeAway(world: World): () => void {
   };
 }
 
+/** A link in the source. @returns has it lead to the first or second of two directories with files of the same names */
+export function linkElsewhere({ disk, observer }: World): (which: 0 | 1) => void {
+  return (which) => {
+    disk.link(`${SOURCE}/led`, ELSEWHERE[which] ?? "");
+    observer.sourceChanged();
+  };
+}
+
 /** Makes a directory of the source one that cannot be read; where there is none, nothing. */
 export function lockDirectory({ disk, random, observer }: World): void {
   const directories = disk.paths(SOURCE).filter(({ node }) => node.kind === "directory");

@@ -89,6 +89,12 @@ export const MUTANTS: readonly Mutant[] = [
     text: "file.changedMs === known.changedMs &&",
     by: "",
   },
+  {
+    name: "remembers the facts that were walked, not those that were read",
+    file: "agent/record.ts",
+    text: "remember({ path, ...facts }, etag",
+    by: "remember({ ...file, sizeBytes }, etag",
+  },
   { name: "knows no racy file", file: "agent/baseline.ts", text: "RACY_MS = 5_000", by: "RACY_MS = 0" },
   {
     name: "takes what was to leave for deleted",

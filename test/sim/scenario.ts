@@ -1,5 +1,5 @@
 /** One seed: a world, what happens in it step by step, and at the end the proof that all comes right again. */
-import { changeBucket, editSource, lockDirectory, mend, prepare, takeAway } from "./changes.ts";
+import { changeBucket, editSource, linkElsewhere, lockDirectory, mend, prepare, takeAway } from "./changes.ts";
 import { runUndisturbed } from "./expected.ts";
 import { Violation } from "./observer.ts";
 import { Random } from "./random.ts";
@@ -164,6 +164,17 @@ class Scenario {
       rewriteSome();
       for (const path of [...world.files.files.keys()]) if (isBaseline(path)) world.files.files.delete(path);
       world.observer.forgetful = true;
+    } else if (random.chance(0.4)) {
+      // Between the walk's look at a file and its reading another one takes its place, and it the other's.
+      const lead = linkElsewhere(world);
+      lead(0);
+      const end = random.between(2, 60);
+      const meanwhile = new Map([
+        [random.below(end), () => lead(1)],
+        [end, () => lead(0)],
+      ]);
+      await this.#run({ ...QUIET, switches, meanwhile });
+      world.scheduler.nowMs += PAUSE_MS;
     } else {
       await run();
       const bringBack = takeAway(world);
