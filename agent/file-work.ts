@@ -78,7 +78,8 @@ export class FileWork {
     // It must be the very object that has this ETag.
     if (stored?.etag !== etag) return compared;
     const proven = await hasChecksum(source, stored, { disk, limit: this.#buffers });
-    return proven?.state === "compared" ? { ...compared, ...proven } : (proven ?? compared);
+    if (proven === undefined) return compared;
+    return proven.state === "compared" ? { ...compared, ...proven } : proven;
   }
 
   async #send(action: FileAction, source: FileSource): Promise<ManifestEntry> {

@@ -25,13 +25,13 @@ export async function readDirectory(
   special: (location: BytePath) => void,
 ): Promise<Iterator<Item, void>> {
   const names = new DirectoryNames();
-  const links: BytePath[] = [];
   // A name may be told twice.
+  const links = new Set<BytePath>();
   const specials = new Set<BytePath>();
   for await (const items of disk.directory(location)) {
     for (const { name, kind } of items) {
       if (kind === "file" || kind === "directory") names.add(name, kind);
-      else if (kind === "link") links.push(name);
+      else if (kind === "link") links.add(name);
       else specials.add(name);
     }
   }
